@@ -1,0 +1,26 @@
+"""Where this installation keeps its things. Read from the environment; every variable starts with TRUCKROLL_."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class HouseSettings(BaseSettings):
+    """TRUCKROLL_HOME, TRUCKROLL_DATABASE_URL, TRUCKROLL_SHOPS. DESIGN section 8."""
+
+    model_config = SettingsConfigDict(env_prefix="TRUCKROLL_", extra="ignore")
+
+    home: Path = Field(default=Path(".truckroll"))
+    """State: the database, Prefect's own files, logs."""
+    database_url: str = ""
+    """Empty: SQLite under `home`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
+    shops: Path = Field(default=Path("shops"))
+    """The folder of shop files, one `<name>.toml` each."""
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'truckroll.db'}"

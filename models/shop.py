@@ -1,0 +1,399 @@
+"""One shop's settings: a TOML file that carries the names people see, and secrets by reference.
+
+The reference for every name and meaning is the commented example in docs/shop.example.toml.
+Sections a shop does not use are left out; a process asks for the ones it needs (`Shop.need`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, field_validator
+
+from models.errors import SettingsError
+
+_ENV = re.compile(r"^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
+_SPAN = re.compile(r"^(\d+)\s*([smhd])$")
+_SPAN_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Secret:
+    """A secret by reference: `${NAME}`. Its value is read from the environment when used, and never shown."""
+
+    def __init__(self, written: str, where: str = "") -> None:
+        """`written` is what stands in the shop file; `where` is the setting, for messages."""
+        self._written = written
+        self.where = where
+
+    @property
+    def variable(self) -> str:
+        """The name of the environment variable, or empty when the value stands in the file."""
+        found = _ENV.match(self._written)
+        return found.group(1) if found else ""
+
+    def reveal(self) -> str:
+        """Return the value. Raises SettingsError naming the variable that is not set."""
+        if not self.variable:
+            return self._written
+        value = os.environ.get(self.variable, "")
+        if not value:
+            raise SettingsError(
+                f"{self.where or 'A secret'} refers to ${{{self.variable}}}, which is not set in the environment.",
+                f"Set {self.variable} for the process that runs Truckroll.",
+            )
+        return value
+
+    def __repr__(self) -> str:
+        """Never the value."""
+        return f"Secret({self._written if self.variable else '***'})"
+
+    def __eq__(self, other: object) -> bool:
+        """Two references are equal when they are written alike."""
+        return isinstance(other, Secret) and other._written == self._written
+
+    def __hash__(self) -> int:
+        """By the writing."""
+        return hash(self._written)
+
+
+def _secret(value: Any) -> Any:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _span(value: Any) -> Any:
+    if isinstance(value, str):
+        found = _SPAN.match(value.strip())
+        if not found:
+            raise ValueError('write a time span as a whole number and s, m, h or d, such as "72h"')
+        return timedelta(**{_SPAN_UNITS[found.group(2)]: int(found.group(1))})
+    return value
+
+
+def _percent(value: Any) -> Any:
+    if isinstance(value, str):
+        found = re.match(r"^(\d+(?:\.\d+)?)\s*%$", value.strip())
+        if not found:
+            raise ValueError('write a percentage such as "5%"')
+        return Decimal(found.group(1)) / 100
+    return value
+
+
+SecretText = Annotated[Secret, BeforeValidator(_secret), PlainSerializer(repr, return_type=str)]
+Span = Annotated[timedelta, BeforeValidator(_span)]
+Share = Annotated[Decimal, BeforeValidator(_percent)]
+"""A share of 1: 0.05 for "5%"."""
+
+
+_Section = TypeVar("_Section")
+
+
+class Section(BaseModel):
+    """A part of the shop file. An unknown name in it is an error, with the nearest known one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class ServiceTitanSettings(Section):
+    """[servicetitan]."""
+
+    api_url: str
+    auth_url: str
+    tenant_id: int
+    app_key: SecretText
+    client_id: SecretText
+    client_secret: SecretText
+    booking_provider: int | None = None
+    external_data_guid: str
+    calls_per_second: float = Field(default=50, gt=0, le=60)
+    """Of the vendor's 60 per app and tenant (FACTS 1.3)."""
+
+
+class ProductOrders(Section):
+    """[contractor_commerce.products]."""
+
+    enabled: bool = False
+    arrival_windows: bool = False
+    invoice_item_type: Literal["Material", "Equipment"] = "Material"
+    account: str = ""
+    cost_of_sale_account: str = ""
+    asset_account: str = ""
+    campaign: str = ""
+    business_unit: str = ""
+    job_type: str = ""
+    tag_one_time: str = ""
+    tag_subscription: str = ""
+    technician: str = ""
+    tag_completed: str = ""
+
+
+class ServiceOrders(Section):
+    """[contractor_commerce.services]."""
+
+    enabled: bool = False
+    arrival_windows: bool = False
+    campaign: str = ""
+    business_unit: str = ""
+    job_type: str = ""
+    tag_one_time: str = ""
+    tag_subscription: str = ""
+    technician: str = ""
+
+
+class ContractorCommerceSettings(Section):
+    """[contractor_commerce]."""
+
+    api_url: str
+    api_token: SecretText
+    webhook_secret: SecretText = Secret("")
+    webhook_path_token: SecretText = Secret("")
+    payment_type: str = ""
+    accounting_system: str = ""
+    products: ProductOrders = ProductOrders()
+    services: ServiceOrders = ServiceOrders()
+
+
+class ContactSyncSettings(Section):
+    """[referral_factory.campaigns.contact_sync]."""
+
+    enabled: bool = False
+    ongoing: bool = True
+    write_link_to: str = ""
+    map: dict[str, str] = {}
+
+
+class LeadSettings(Section):
+    """[referral_factory.campaigns.leads] and [... .referrers]."""
+
+    enabled: bool = False
+    existing_contact: Literal["booking", "nothing"] = "booking"
+    qualify_existing: bool = False
+    qualify_when: Literal["job", "job_status", "never"] = "never"
+    job_status: str = ""
+    map: dict[str, str] = {}
+    defaults: dict[str, str] = {}
+
+
+class CampaignSettings(Section):
+    """[[referral_factory.campaigns]]."""
+
+    id: int
+    contact_sync: ContactSyncSettings = ContactSyncSettings()
+    leads: LeadSettings = LeadSettings()
+    referrers: LeadSettings = LeadSettings()
+
+
+class ReferralFactorySettings(Section):
+    """[referral_factory]."""
+
+    api_url: str
+    api_token: SecretText
+    calls_per_minute: float = Field(default=600, gt=0)
+    webhook_secret_header: str = ""
+    webhook_secret: SecretText = Secret("")
+    campaigns: tuple[CampaignSettings, ...] = ()
+
+
+class EstimateDiagnosis(Section):
+    """[parts.diagnosis.estimate]."""
+
+    status: Literal["sold", "open"] = "sold"
+
+
+class CustomFieldDiagnosis(Section):
+    """[parts.diagnosis.custom_field]: names of job custom fields. An empty name: the shop has no such field."""
+
+    part_number: str = "Part number"
+    quantity: str = "Part quantity"
+    model: str = "Model number"
+    serial: str = "Serial number"
+
+
+class FormDiagnosis(Section):
+    """[parts.diagnosis.form]: a form's name and the names of its fields."""
+
+    form: str = "Appliance diagnosis"
+    part_number: str = "Part number"
+    quantity: str = "Quantity"
+    model: str = "Model number"
+    serial: str = "Serial number"
+
+
+class DiagnosisSettings(Section):
+    """[parts.diagnosis]."""
+
+    estimate: EstimateDiagnosis = EstimateDiagnosis()
+    custom_field: CustomFieldDiagnosis = CustomFieldDiagnosis()
+    form: FormDiagnosis = FormDiagnosis()
+
+
+class PartsSettings(Section):
+    """[parts]."""
+
+    job_platform: Literal["servicetitan", "housecall_pro", "jobber"] = "servicetitan"
+    distributor: Literal["marcone", "encompass"] = "marcone"
+    diagnosis_from: Literal["estimate", "custom_field", "form"] = "estimate"
+    price_tolerance: Share = Field(default=Decimal("0.05"), ge=0, le=1)
+    approval_expires_after: Span = timedelta(hours=72)
+    remind_after: tuple[Span, ...] = (timedelta(hours=2), timedelta(hours=24))
+    approvers: Literal["assigned_technician", "anyone"] = "assigned_technician"
+    pilot_technicians: tuple[str, ...] = ()
+    hold_reason: str = "Waiting for parts"
+    field_part_status: str = "Part status"
+    field_part_eta: str = "Part ETA"
+    max_quantity: int = Field(default=20, ge=1)
+    """A larger quantity of one part is taken for a slip of the finger and held."""
+    look_back: Span = timedelta(days=7)
+    """How far the first diagnosis_watch of a shop reads back."""
+    diagnosis: DiagnosisSettings = DiagnosisSettings()
+
+
+class MarconeSettings(Section):
+    """[marcone]."""
+
+    api_url: str
+    client_id: SecretText
+    client_secret: SecretText
+    customer_number: int
+    ship_method: str = "FedEx Ground"
+    calls_per_minute: float = Field(default=55, gt=0)
+    """The vendor publishes no limit (FACTS section 3); this is our courtesy. No window of 60 s holds more calls."""
+
+
+class MessageSettings(Section):
+    """[messages]: apprise addresses."""
+
+    customer_email_from: str = ""
+    smtp_url: str = ""
+    """Empty: customers are not messaged."""
+    ops: tuple[str, ...] = ()
+
+
+class Shop(Section):
+    """A whole shop file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    timezone: str = "UTC"
+    servicetitan: ServiceTitanSettings | None = None
+    contractor_commerce: ContractorCommerceSettings | None = None
+    referral_factory: ReferralFactorySettings | None = None
+    parts: PartsSettings = PartsSettings()
+    marcone: MarconeSettings | None = None
+    messages: MessageSettings = MessageSettings()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f'"{value}" is no time zone; write one such as "America/Chicago"') from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's time zone: what people are shown."""
+        return ZoneInfo(self.timezone)
+
+    def need_servicetitan(self) -> ServiceTitanSettings:
+        """Return [servicetitan]. Raises SettingsError when the file has none."""
+        return self._need("servicetitan", self.servicetitan)
+
+    def need_marcone(self) -> MarconeSettings:
+        """Return [marcone]. Raises SettingsError when the file has none."""
+        return self._need("marcone", self.marcone)
+
+    def _need(self, name: str, section: _Section | None) -> _Section:
+        if section is None:
+            raise SettingsError(
+                f"Shop {self.name} has no [{name}] section, which this process needs.",
+                f"Add [{name}] to {self.name}.toml; docs/shop.example.toml shows every setting.",
+            )
+        return section
+
+
+def read_shop(path: Path) -> Shop:
+    """Read one shop file. Raises SettingsError that names the file, the setting and the fix, all faults at once."""
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"There is no shop file {path}.", "Copy docs/shop.example.toml there and fill it in."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not a TOML file: {error}.", "Mend that line.") from error
+    return parse_shop(written, path.name)
+
+
+def parse_shop(written: dict[str, Any], where: str) -> Shop:
+    """Build a shop from parsed TOML. Raises SettingsError."""
+    try:
+        shop = Shop.model_validate(written)
+    except ValidationError as error:
+        faults = "; ".join(_fault(item) for item in error.errors())
+        raise SettingsError(f"{where}: {faults}.", "docs/shop.example.toml shows every setting.") from error
+    _name_secrets(shop, where)
+    return shop
+
+
+def load_shop(name: str, folder: Path) -> Shop:
+    """Find a shop by name in the folder of shop files. Raises SettingsError with the nearest name."""
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(found.stem for found in folder.glob("*.toml"))
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = (
+            f"Did you mean {near[0]}?"
+            if near
+            else f"There {'are ' + ', '.join(known) if known else 'is none'} in {folder}."
+        )
+        raise SettingsError(f"There is no shop {name}.", hint)
+    shop = read_shop(path)
+    if shop.name != name:
+        raise SettingsError(
+            f"{path.name} calls itself {shop.name}.", "A shop file is named after its shop: rename one of them."
+        )
+    return shop
+
+
+def shop_names(folder: Path) -> list[str]:
+    """Return the names of all shop files in the folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def _fault(item: Any) -> str:
+    at = [str(step) for step in item["loc"]]
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(at[-1], _known_names(at[:-1]), n=1)
+        return f"unknown setting {'.'.join(at)}" + (f" (did you mean {near[0]}?)" if near else "")
+    if item["type"] == "missing":
+        return f"setting {'.'.join(at)} is missing"
+    return f"setting {'.'.join(at)}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _known_names(path: list[str]) -> list[str]:
+    model: type[BaseModel] = Shop
+    for step in path:
+        field = model.model_fields.get(step)
+        if field is None:
+            continue
+        for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                model = candidate
+    return list(model.model_fields)
+
+
+def _name_secrets(section: BaseModel, where: str) -> None:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Secret):
+            value.where = f"{where}: {name}"
+        elif isinstance(value, BaseModel):
+            _name_secrets(value, f"{where} [{name}]")

@@ -1,0 +1,245 @@
+"""The tables of the store. Rows are built from validated models: a table model validates nothing.
+
+Times are aware UTC (`UtcDateTime`), also on SQLite, which keeps no zone. Money is kept as text inside JSON columns.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Index, Text, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time: refuses naive ones on the way in, and gives aware ones back on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Raise `ValueError` for a naive time; write UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("The store takes aware times only.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give back an aware UTC time."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _when(*, nullable: bool = False, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable, index=index))
+
+
+def _json(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(JSON(), nullable=nullable))
+
+
+def _text(default: str = "") -> Any:
+    return Field(default=default, sa_column=Column(Text(), nullable=False))
+
+
+class EffectRow(SQLModel, table=True):
+    """One external write: intended, done, or of unknown outcome. DESIGN section 3."""
+
+    __tablename__ = "effects"
+
+    key: str = Field(primary_key=True)
+    status: str = Field(index=True)
+    """attempting | done | unresolved"""
+    reference: str = _text()
+    """What the write returned: an id, or JSON."""
+    owner: str = ""
+    """Who holds the lease: host, process and its start time."""
+    lease_expires_at: datetime = _when()
+    attempts: int = 0
+    created_at: datetime = _when()
+    updated_at: datetime = _when()
+
+
+class LeaseRow(SQLModel, table=True):
+    """Somebody is working on this; another worker waits or gives way."""
+
+    __tablename__ = "leases"
+
+    key: str = Field(primary_key=True)
+    owner: str
+    expires_at: datetime = _when()
+
+
+class CursorRow(SQLModel, table=True):
+    """How far a reading of a vendor's changes has come. Moves only past records that are done or held."""
+
+    __tablename__ = "cursors"
+
+    shop: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: str = _text()
+    updated_at: datetime = _when()
+
+
+class HeldRow(SQLModel, table=True):
+    """A record that cannot go on until a person looks."""
+
+    __tablename__ = "held"
+    __table_args__ = (UniqueConstraint("shop", "process", "record"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    shop: str
+    process: str
+    record: str
+    field: str = ""
+    reason: str = _text()
+    fix: str = _text()
+    since: datetime = _when()
+    times: int = 1
+    """How often it was held since it was last released."""
+    released_at: datetime | None = _when(nullable=True)
+    """None while held. Set by `held retry`, or when the record went through."""
+
+
+class AuditRow(SQLModel, table=True):
+    """One decision or effect: what was read, which rule fired, what was written, who said so."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_shop_record", "shop", "record"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _when(index=True)
+    shop: str
+    process: str
+    record: str
+    event: str
+    """A short word: found, matched, asked, answered, ordered, published, told, eta-changed, held, ..."""
+    actor: str = ""
+    """The person, or the flow run."""
+    detail: dict[str, Any] = _json()
+
+
+class PartRequestRow(SQLModel, table=True):
+    """One diagnosed part on one job, from diagnosis to arrival."""
+
+    __tablename__ = "part_requests"
+    __table_args__ = (
+        UniqueConstraint("shop", "source_key"),
+        UniqueConstraint("shop", "job", "ordinal"),
+        Index("ix_part_requests_shop_stage", "shop", "stage"),
+    )
+
+    id: str = Field(primary_key=True)
+    shop: str
+    job: str
+    job_number: str
+    ordinal: int
+    """Counts the requests of one job from 1; part of the PO number."""
+    source_key: str
+    diagnosis: dict[str, Any] = _json()
+    """The DiagnosedPart as read."""
+    stage: str
+    """See models/request.py, Stage."""
+    stage_words: str = _text()
+    """For people: why it is there."""
+    revision: int = 0
+    """The number of questions asked so far."""
+    attempt: int = 1
+    """The generation of the purchase order; the second follows only when a person says the first never landed."""
+    board_revision: int = 0
+    flow_run_id: str = ""
+    part_number: str = ""
+    """What was ordered, or is on offer."""
+    make: str = ""
+    description: str = _text()
+    quantity: int = 0
+    unit_price: str = ""
+    branch: str = ""
+    po_number: str = ""
+    eta: str = ""
+    """ISO date, or empty."""
+    eta_basis: str = ""
+    customer_name: str = _text()
+    technicians: list[str] = _json()
+    created_at: datetime = _when()
+    updated_at: datetime = _when()
+
+
+class ApprovalRow(SQLModel, table=True):
+    """One question and its answer. The truth about the gate; Prefect only shows it. DESIGN section 5."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        UniqueConstraint("request_id", "revision"),
+        Index("ix_approvals_shop_status", "shop", "status"),
+    )
+
+    id: str = Field(primary_key=True)
+    shop: str
+    request_id: str
+    revision: int
+    job: str
+    job_number: str
+    status: str
+    """See models/approval.py, ApprovalStatus."""
+    offer: dict[str, Any] = _json()
+    question: str = _text()
+    """The question in Markdown, as it was shown."""
+    approvers: list[str] = _json()
+    """Names that may answer; empty means anyone."""
+    nonce: str
+    asked_at: datetime = _when()
+    expires_at: datetime = _when(index=True)
+    reminded: int = 0
+    """How many reminders have gone out."""
+    flow_run_id: str = ""
+    form_key: str = ""
+    """The key of the Prefect form that shows this question."""
+    decision: str = ""
+    decided_by: str = ""
+    decided_via: str = ""
+    decided_at: datetime | None = _when(nullable=True)
+    note: str = _text()
+    terms: dict[str, Any] | None = _json(nullable=True)
+    digest: str = ""
+    closed_because: str = _text()
+    """Why it expired or became void."""
+    consumed_at: datetime | None = _when(nullable=True)
+
+
+class PartOrderRow(SQLModel, table=True):
+    """One order number of the distributor. A purchase order that was split has several."""
+
+    __tablename__ = "part_orders"
+    __table_args__ = (
+        UniqueConstraint("shop", "order_number"),
+        Index("ix_part_orders_shop_open", "shop", "is_open", "next_look_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    shop: str
+    request_id: str = Field(index=True)
+    order_number: str
+    po_number: str
+    branch: str = ""
+    ordered_on: str = ""
+    """ISO date in the shop's zone."""
+    transit_days: int | None = None
+    state: str
+    """See models/part.py, LineState."""
+    words: str = _text()
+    eta: str = ""
+    eta_basis: str = ""
+    tracking: list[str] = _json()
+    invoice_number: str = ""
+    is_open: bool = True
+    looks: int = 0
+    looked_at: datetime | None = _when(nullable=True)
+    next_look_at: datetime = _when()
+    told: str = _text()
+    """A digest of what job and customer were last told; equal means there is nothing to tell."""
