@@ -30,7 +30,7 @@ class JobPlatform(Protocol):
         ...
 
     async def publish(self, board: Board, *, look_first: bool = False) -> PublishReport:
-        """Write the whole board into the job. `look_first`: an earlier write may have landed, so search for its note."""
+        """Write the whole board into the job. `look_first`: an earlier write may have landed, so look for its note."""
         ...
 
     async def check_access(self) -> None:

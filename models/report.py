@@ -35,7 +35,7 @@ class RunReport(BaseModel):
         """Note how one record ended."""
         self.items.append(RunItem(id=record, outcome=outcome, reason=reason))
 
-    def counts(self) -> dict[Group, int]:
+    def counts(self) -> dict[str, int]:
         """Count the records by how they ended."""
         counted = Counter(GROUP_OF.get(item.outcome, "done") for item in self.items)
         return {

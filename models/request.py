@@ -19,10 +19,18 @@ class Stage(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     UNAVAILABLE = "no longer available"
+    OUTSIDE_PILOT = "outside the pilot"
     CANCELED = "canceled"
 
 
 IN_THE_LOOP = (Stage.FOUND, Stage.AWAITING_APPROVAL, Stage.APPROVED)
 """Stages `parts_loop` takes a step further; HELD and UNRESOLVED wait for `held retry`."""
 
-CLOSED = (Stage.ARRIVED, Stage.REJECTED, Stage.EXPIRED, Stage.UNAVAILABLE, Stage.CANCELED)
+CLOSED = (
+    Stage.ARRIVED,
+    Stage.REJECTED,
+    Stage.EXPIRED,
+    Stage.UNAVAILABLE,
+    Stage.OUTSIDE_PILOT,
+    Stage.CANCELED,
+)

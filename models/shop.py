@@ -263,7 +263,7 @@ class MarconeSettings(Section):
     client_secret: SecretText
     customer_number: int
     ship_method: str = "FedEx Ground"
-    calls_per_minute: float = Field(default=55, gt=0)
+    calls_per_minute: int = Field(default=55, ge=1)
     """The vendor publishes no limit (FACTS section 3); this is our courtesy. No window of 60 s holds more calls."""
 
 

@@ -54,11 +54,11 @@ class EffectRow(SQLModel, table=True):
 
     key: str = Field(primary_key=True)
     status: str = Field(index=True)
-    """attempting | done | unresolved"""
+    """attempting | ready (intended, nothing written yet) | done | unresolved"""
     reference: str = _text()
     """What the write returned: an id, or JSON."""
     owner: str = ""
-    """Who holds the lease: host, process and its start time."""
+    """Who holds the lease: host, process, its start time, and a token of this one claim. Empty: nobody."""
     lease_expires_at: datetime = _when()
     attempts: int = 0
     created_at: datetime = _when()
@@ -73,6 +73,16 @@ class LeaseRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     owner: str
     expires_at: datetime = _when()
+
+
+class RateLimitRow(SQLModel, table=True):
+    """One vendor credential's allowance, shared by every process that uses it. store/limits.py."""
+
+    __tablename__ = "rate_limits"
+
+    key: str = Field(primary_key=True)
+    tat: float
+    """Seconds since 1970 at which all calls granted so far have been paid for, at the steady rate."""
 
 
 class CursorRow(SQLModel, table=True):
@@ -164,8 +174,17 @@ class PartRequestRow(SQLModel, table=True):
     eta: str = ""
     """ISO date, or empty."""
     eta_basis: str = ""
+    line_state: str = ""
+    """Where the order stands, its parts combined: models/part.py, LineState."""
+    told: str = _text()
+    """A digest of what job and customer were last told; equal means there is nothing to tell (PL-33)."""
+    changes: int = 0
+    """How often they were told something new since the order."""
     customer_name: str = _text()
     technicians: list[str] = _json()
+    technician_emails: list[str] = _json()
+    substituted_by: str = ""
+    """The part the distributor ships instead, once people were told of it."""
     created_at: datetime = _when()
     updated_at: datetime = _when()
 
@@ -200,6 +219,8 @@ class ApprovalRow(SQLModel, table=True):
     flow_run_id: str = ""
     form_key: str = ""
     """The key of the Prefect form that shows this question."""
+    form_schema: str = _text()
+    """The form's JSON schema, to mend a run whose form was never stored (PREFECT.md 1.4)."""
     decision: str = ""
     decided_by: str = ""
     decided_via: str = ""
@@ -210,6 +231,8 @@ class ApprovalRow(SQLModel, table=True):
     closed_because: str = _text()
     """Why it expired or became void."""
     consumed_at: datetime | None = _when(nullable=True)
+    po_number: str = ""
+    """The one order it was consumed for."""
 
 
 class PartOrderRow(SQLModel, table=True):
@@ -241,5 +264,21 @@ class PartOrderRow(SQLModel, table=True):
     looks: int = 0
     looked_at: datetime | None = _when(nullable=True)
     next_look_at: datetime = _when()
-    told: str = _text()
-    """A digest of what job and customer were last told; equal means there is nothing to tell."""
+
+
+class OutboxRow(SQLModel, table=True):
+    """What has to be told of an event. Written in the event's own transaction, so no crash can lose it."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_shop_told", "shop", "told_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    shop: str
+    request_id: str = Field(index=True)
+    job: str
+    job_number: str
+    key: str = Field(unique=True)
+    outgoing: dict[str, Any] = _json()
+    """See models/outgoing.py, Outgoing."""
+    created_at: datetime = _when()
+    told_at: datetime | None = _when(nullable=True)

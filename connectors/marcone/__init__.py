@@ -1,0 +1,1 @@
+"""Marcone's mSupply REST API."""

@@ -1,0 +1,89 @@
+"""JSON as it travels: decimals exactly, vendor records in our spelling, unreadable answers by field name."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from connectors.errors import Call, unreadable
+
+MAX_FIELDS: Final = 5
+"""Faulty fields an error names."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
+"""An instant; without an offset it is UTC, as the vendors' documents promise."""
+
+
+class VendorModel(BaseModel):
+    """A vendor's record: camelCase on the wire, frozen here, unknown fields ignored, null the same as absent."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", coerce_numbers_to_str=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None}
+        return data
+
+
+class RequestModel(BaseModel):
+    """A body we send: a misspelt field is an error here, not at the vendor. Only fields that were set travel."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+    def wire(self) -> dict[str, Any]:
+        """Return the body as the vendor spells it."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+_Record = TypeVar("_Record", bound=BaseModel)
+
+
+def parse(model: type[_Record], answer: Any, call: Call) -> _Record:
+    """Read an answer into a record. Raises ContractError that names the faulty fields."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_context=False, include_url=False)
+        named = [
+            f"{'.'.join(str(step) for step in fault['loc']) or 'the answer'} ({fault['type']})" for fault in faults
+        ]
+        more = f" and {len(named) - MAX_FIELDS} more" if len(named) > MAX_FIELDS else ""
+        raise unreadable(call, ", ".join(named[:MAX_FIELDS]) + more) from None
+
+
+def decode(content: bytes) -> Any:
+    """Decode JSON; numbers with a point become Decimal. Raises ValueError."""
+    return json.loads(content, parse_float=Decimal)
+
+
+def encode(value: Any) -> bytes:
+    """Encode JSON; a Decimal travels as the number it is, digit for digit. Raises TypeError for a float."""
+    return _text(value).encode()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("A number on the wire must be finite.")
+        return format(value, "f")
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(str(name))}:{_text(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_text(inner) for inner in value) + "]"
+    if value is None or isinstance(value, str | bool | int):
+        return json.dumps(value, ensure_ascii=False)
+    raise TypeError(f"{type(value).__name__} does not travel as JSON; money and quantities are Decimal.")

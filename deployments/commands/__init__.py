@@ -1,0 +1,1 @@
+"""The commands of `truckroll`, one file a group."""

@@ -1,0 +1,3 @@
+"""`truckroll demo`."""
+def demo() -> None:
+    """Placeholder replaced below."""

@@ -1,0 +1,75 @@
+"""The register of processes: what runs, how often, and what people read about it. One entry each.
+
+`deployments/serve.py` serves them from here; prefect.yaml says the same for `prefect deploy`, and
+tests/deployments/test_registry.py keeps the two in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process, as it is deployed for each shop. What people read beside a parameter stands in the flow."""
+
+    name: str
+    """The dashed name people type; the flow's name in Prefect."""
+    entrypoint: str
+    """The flow, as Prefect loads it: module.function."""
+    description: str
+    cron: str = ""
+    """When it runs, in the shop's time zone. Empty: started by another process or by a person."""
+    slug: str = ""
+    """The schedule's name, by which Prefect recognises it from one deploy to the next."""
+    one_at_a_time: bool = False
+    """A pass that comes due while one still runs is left out."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters the deployment fills in beside the shop."""
+
+    def parameters(self, shop: str) -> dict[str, Any]:
+        """Return what the deployment fills in, so that nobody has to type it."""
+        return {"shop": shop, **self.settings}
+
+    def tags(self, shop: str) -> list[str]:
+        """Return the tags of its runs for a shop."""
+        return [f"shop:{shop}", f"process:{self.name}"]
+
+
+PROCESSES: tuple[Process, ...] = (
+    Process(
+        "diagnosis-watch",
+        "flows.diagnosis_watch.diagnosis_watch",
+        "Looks for parts that technicians diagnosed on jobs, and starts the parts loop for each.",
+        cron="*/2 * * * *",
+        slug="every-2-minutes",
+        one_at_a_time=True,
+    ),
+    Process(
+        "parts-loop",
+        "flows.parts_loop.parts_loop",
+        "One diagnosed part, from price and stock to the order. Waits, suspended, for the technician's answer.",
+        # No limit here: it would be held, or fought over, while a run waits for days (PREFECT.md section 1.1).
+    ),
+    Process(
+        "eta-watch",
+        "flows.eta_watch.eta_watch",
+        "Asks the distributor about all open orders, and tells job and customer when something changed.",
+        cron="*/15 * * * *",
+        slug="every-15-minutes",
+        one_at_a_time=True,
+        settings={"only_due": True},
+    ),
+    Process(
+        "reconcile",
+        "flows.reconcile.reconcile",
+        "Mends what stopped halfway: answers nobody acted on, questions past their time, runs that are gone.",
+        cron="*/5 * * * *",
+        slug="every-5-minutes",
+        one_at_a_time=True,
+    ),
+)
+
+NAMES = tuple(process.name for process in PROCESSES)

@@ -1,0 +1,78 @@
+"""Waiting for a person inside a run: suspended, with a typed form; after a reboot it still waits.
+
+Never `pause_flow_run`: a paused run that loses its process goes to Running for ever (PREFECT.md 1.1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from prefect.context import FlowRunContext
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from prefect.logging import get_run_logger
+from pydantic import ValidationError
+
+from models.approval import ApprovalStatus, Offer, Refused
+from models.tables import ApprovalRow
+from tasks.approvals import answer_question
+from tasks.forms import decision_form, read_form
+from tasks.house import House
+
+
+async def wait_for_technician(house: House, question: ApprovalRow) -> ApprovalRow:
+    """Suspend the run until its question is answered, and return the question as it then stands.
+
+    The ledger is read first: an answer given on the command line needs no form. An answer from Prefect's own form is
+    written to the ledger before anything else happens. A resume without a usable answer (a forced state, a name that
+    may not approve) asks again, under a new key, with the reason on top.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.deployment_id is None:
+        return question  # Prefect suspends only runs of a deployment; the question stays open in the ledger
+    offer = Offer.model_validate(question.offer)
+    refused = ""
+    while question.status == ApprovalStatus.REQUESTED:
+        key = _form_key(question, str(run.id), run.run_count, again=bool(refused))
+        form = decision_form(
+            offer,
+            question.approvers,
+            max_quantity=house.shop.parts.max_quantity,
+            description=f"**Not accepted: {refused}**\n\n{question.question}" if refused else question.question,
+        )
+        await house.books.approvals.set_run(
+            question.id, str(run.id), key, form_schema=json.dumps(form.model_json_schema())
+        )
+        try:
+            said = await _suspend(wait_for_input=form, key=key, timeout=None)
+        except ValidationError:
+            refused = "the run was resumed without an answer."
+        else:
+            outcome = await answer_question(house.books, house.shop, question.id, read_form(said, offer), resume=False)
+            refused = f"{outcome.why} {outcome.fix}" if isinstance(outcome, Refused) else ""
+        question = await house.books.approvals.get(question.id) or question
+        if refused:
+            get_run_logger().warning("Question %s: %s", question.id, refused)
+    return question
+
+
+_suspend = cast("Callable[..., Awaitable[RunInput]]", suspend_flow_run)
+"""In an async flow it is awaited; its type says otherwise."""
+
+
+def _form_key(question: ApprovalRow, run_id: str, run_count: int, *, again: bool) -> str:
+    """Return the form's key: the same over a resume, another one for each new asking.
+
+    Lowercase letters, digits and dashes only: another character suspends the run for good (PREFECT.md 1.3).
+    """
+    first = f"approve-r{question.revision}-{run_count}-1"
+    known = question.form_key if question.flow_run_id == run_id else ""
+    if not known or not known.startswith(f"approve-r{question.revision}-{run_count}-"):
+        return first
+    if not again:
+        return known
+    stem, _, count = known.rpartition("-")
+    return f"{stem}-{int(count) + 1}"

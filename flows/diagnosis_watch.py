@@ -1,0 +1,37 @@
+"""Watching for diagnosed parts: each becomes one part request, and each request its own run of the parts loop.
+
+docs/processes/diagnosis-watch.md. The cursor moves only past diagnoses that are in the store.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.parts_loop import follow_all
+from flows.running import finish
+from flows.starting import start_runs
+from models.report import RunReport
+from models.request import Stage
+from tasks.diagnosis import find_diagnosed_parts
+from tasks.house import open_house
+from tasks.telling import tell_waiting
+
+
+@flow(name="diagnosis-watch", flow_run_name="diagnosis watch - {shop}")
+async def diagnosis_watch(shop: str) -> State[Any]:
+    """Find the parts technicians diagnosed since the last look, and take each to its question.
+
+    As a scheduled deployment it starts a run of `parts-loop` for each, where the technician is waited for. In the
+    foreground (`truckroll run diagnosis-watch`) it takes each request to its question itself.
+    """
+    report = RunReport(process="diagnosis-watch", shop=shop)
+    async with open_house(shop) as house:
+        await find_diagnosed_parts(shop)
+        found = await house.books.requests.list(shop=shop, stages=[Stage.FOUND])
+        if not await start_runs(house, found, report):
+            await follow_all(house, [request.id for request in found], report)
+        await tell_waiting(house)
+    return await finish(report)

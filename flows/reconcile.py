@@ -1,0 +1,110 @@
+"""Reconcile: what fell between ledger and Prefect is put right. Runs every few minutes; does nothing when all is well.
+
+docs/processes/reconcile.md. PREFECT.md section 1 lists what can fall there.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from decisions.messages import due_reminders, question_message
+from flows.parts_loop import end_expired
+from flows.running import finish
+from models.approval import ApprovalStatus, Offer
+from models.base import ApprovalId, utc_now
+from models.outgoing import Letter
+from models.report import RunReport
+from models.request import IN_THE_LOOP, Stage
+from models.tables import ApprovalRow, PartRequestRow
+from tasks.approvals import mend_form, wake_run
+from tasks.house import House, open_house
+from tasks.prefect_api import PrefectApi, prefect_api
+from tasks.runs import find_parts_loop, start_run
+from tasks.telling import send_letter, tell_waiting
+
+RESUMING_FOR = timedelta(minutes=5)
+"""A resumed run nobody has taken up by then has no worker."""
+
+
+@flow(name="reconcile", flow_run_name="reconcile - {shop}")
+async def reconcile(shop: str) -> State[Any]:
+    """Expire, remind, wake, mend and restart: whatever a crash, a forced state or a lost run left behind."""
+    report = RunReport(process="reconcile", shop=shop)
+    async with open_house(shop) as house:
+        await expire_questions(house, report)
+        await remind(house, report)
+        async with prefect_api() as api:
+            deployment = await find_parts_loop(api, shop)
+            if api is not None and deployment is not None:
+                for request in await house.books.requests.list(shop=shop, stages=[*IN_THE_LOOP, Stage.EXPIRED]):
+                    await mend_run(house, api, deployment, request, report)
+        await tell_waiting(house)
+    return await finish(report)
+
+
+async def expire_questions(house: House, report: RunReport) -> None:
+    """Close the questions nobody answered in time; nothing is ordered, and the job shows it (PL-15)."""
+    await house.books.approvals.expire_due(utc_now())
+    for request in await house.books.requests.list(shop=house.shop.name, stages=[Stage.AWAITING_APPROVAL]):
+        question = await house.books.approvals.newest(request.id)
+        if question is not None and question.status == ApprovalStatus.EXPIRED:
+            await end_expired(house, request, question)
+            report.add(question.id, "expired", f"Nobody answered for job {question.job_number}.")
+
+
+async def remind(house: House, report: RunReport) -> None:
+    """Remind technician and shop of open questions, as often as the shop's setting says."""
+    settings = house.shop.parts
+    for question in await house.books.approvals.list(house.shop.name, statuses=[ApprovalStatus.REQUESTED]):
+        due = due_reminders(question.asked_at, question.reminded, settings.remind_after, utc_now())
+        number = question.reminded + due
+        if due and await house.books.approvals.claim_reminder(question.id, number):
+            await send_letter(
+                house.shop.name,
+                f"{question.id}/reminder/{number}",
+                await _reminder(house, question, number),
+                question.job_number,
+                is_for_customer=False,
+            )
+            report.add(question.id, "reminded", f"Reminder {number} for job {question.job_number}.")
+
+
+async def _reminder(house: House, question: ApprovalRow, number: int) -> Letter:
+    request = await house.books.requests.get(question.request_id)
+    message = question_message(
+        Offer.model_validate(question.offer),
+        approval=ApprovalId(question.id),
+        job_number=question.job_number,
+        expires_at=question.expires_at,
+        zone=house.shop.zone,
+        approvers=question.approvers,
+        reminder=number,
+    )
+    return Letter(subject=message.subject, body=message.body, to=tuple(request.technician_emails if request else ()))
+
+
+async def mend_run(house: House, api: PrefectApi, deployment: str, request: PartRequestRow, report: RunReport) -> None:
+    """Put one request's run right: wake it, mend its form, say that no worker takes it, or start another."""
+    question = await house.books.approvals.newest(request.id)
+    state = await api.read_state(request.flow_run_id) if request.flow_run_id else None
+    if state is None or state.is_over:
+        if request.stage in IN_THE_LOOP:
+            await start_run(house.books, api, deployment, request, after=request.flow_run_id)
+            report.add(request.id, "restarted", f"Job {request.job_number} had no run of the parts loop.")
+        return
+    if state.is_suspended and question is not None:
+        if question.status != ApprovalStatus.REQUESTED:
+            words = await wake_run(api, question)
+            report.add(request.id, "woken", f"Its question is {question.status}. {words}")
+        elif question.form_schema and await mend_form(api, question, keyset=state.keyset):
+            report.add(request.id, "mended", "The form of its question was never stored.")
+    elif state.is_resuming and state.since is not None and utc_now() - state.since > RESUMING_FOR:
+        why = f"The run of job {request.job_number} was resumed {state.since.isoformat()}, and no worker takes it up."
+        await house.books.held.hold(
+            house.shop.name, "workers", request.id, reason=why, fix="Start the workers: `truckroll up`."
+        )
+        report.add(request.id, "held", why)

@@ -1,0 +1,33 @@
+"""Where a flow runs: as a deployment's run, or in the foreground."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect.context import FlowRunContext
+
+from models.report import RunReport
+from models.tables import PartRequestRow
+from tasks.house import House
+from tasks.prefect_api import prefect_api
+from tasks.runs import find_parts_loop, start_run
+
+
+def is_deployed() -> bool:
+    """Tell whether this run belongs to a deployment: then other runs can be started, and people waited for."""
+    context = FlowRunContext.get()
+    return bool(context and context.flow_run and context.flow_run.deployment_id)
+
+
+async def start_runs(house: House, requests: Sequence[PartRequestRow], report: RunReport) -> bool:
+    """Start a run of `parts-loop` for each request. False in the foreground, or where nothing serves it."""
+    if not is_deployed():
+        return False
+    async with prefect_api() as api:
+        deployment = await find_parts_loop(api, house.shop.name)
+        if api is None or deployment is None:
+            return False
+        for request in requests:
+            await start_run(house.books, api, deployment, request)
+            report.add(request.id, "started", f"Job {request.job_number}: a run of the parts loop has it.")
+    return True

@@ -1,0 +1,70 @@
+"""What the vendors were asked, in order. Never a header, never the body of a token call."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, deque
+from dataclasses import asdict, dataclass
+from typing import Any
+
+KEPT = 20_000
+"""Requests kept for reading; the counts go on."""
+
+
+@dataclass
+class Entry:
+    """One request to a vendor. `status` is None when the connection was cut or is still open."""
+
+    number: int
+    at: str
+    method: str
+    path: str
+    query: str
+    body: Any
+    status: int | None = None
+    fault: str | None = None
+    did_work: bool = True
+
+
+class Journal:
+    """The list of requests, and how often each operation was called."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._counts: Counter[str] = Counter()
+
+    def note(self, at: str, method: str, path: str, query: str, body: bytes) -> Entry:
+        """Write down a request as it arrives; its answer is filled in later."""
+        self._counts[f"{method} {template_of(path)}"] += 1
+        entry = Entry(self._counts.total(), at, method, path, query, _readable(method, path, body))
+        self._entries.append(entry)
+        return entry
+
+    def counts(self) -> dict[str, int]:
+        """Return calls per `METHOD /path-template`, whether or not a fault kept them from being done."""
+        return dict(sorted(self._counts.items()))
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the requests, oldest first."""
+        return [asdict(entry) for entry in self._entries]
+
+    def latest(self, count: int) -> list[Entry]:
+        """Return the last requests, newest first."""
+        return list(self._entries)[: -count - 1 : -1]
+
+
+def template_of(path: str) -> str:
+    """Return the path with its numbers named, such as `/servicetitan/jpm/v2/tenant/{tenant}/jobs/{id}`."""
+    return re.sub(r"/\d+(?=/|$)", "/{id}", re.sub(r"/tenant/[^/]+", "/tenant/{tenant}", path))
+
+
+def _readable(method: str, path: str, body: bytes) -> Any:
+    if method in {"GET", "HEAD"} or not body:
+        return None
+    if path.lower().endswith("token"):
+        return "(not kept)"
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body[:2000].decode(errors="replace")

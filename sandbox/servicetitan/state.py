@@ -1,0 +1,221 @@
+"""The state of one ServiceTitan tenant, and the few moves that touch several records at once."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sandbox.clock import Clock
+from sandbox.errors import RefusedError
+from sandbox.servicetitan import TOKEN_LIFE_S
+from sandbox.servicetitan.records import (
+    Appointment,
+    Assignment,
+    BusinessUnit,
+    Contact,
+    Customer,
+    Equipment,
+    Estimate,
+    FieldType,
+    Form,
+    HistoryItem,
+    InstalledEquipment,
+    Job,
+    JobType,
+    Location,
+    Material,
+    Note,
+    Part,
+    Reason,
+    Submission,
+    TagType,
+    Technician,
+)
+from sandbox.tokens import TokenDesk
+
+
+@dataclass
+class Titan:
+    """All records by id. Ids and job numbers differ on purpose: mixing them up must show."""
+
+    clock: Clock
+    tokens: TokenDesk = field(default_factory=lambda: TokenDesk(TOKEN_LIFE_S))
+    customers: dict[int, Customer] = field(default_factory=dict)
+    contacts: dict[int, Contact] = field(default_factory=dict)
+    locations: dict[int, Location] = field(default_factory=dict)
+    jobs: dict[int, Job] = field(default_factory=dict)
+    notes: dict[int, list[Note]] = field(default_factory=dict)
+    history: dict[int, list[HistoryItem]] = field(default_factory=dict)
+    appointments: dict[int, Appointment] = field(default_factory=dict)
+    assignments: dict[int, Assignment] = field(default_factory=dict)
+    estimates: dict[int, Estimate] = field(default_factory=dict)
+    materials: dict[int, Material] = field(default_factory=dict)
+    equipment: dict[int, Equipment] = field(default_factory=dict)
+    installed: dict[int, InstalledEquipment] = field(default_factory=dict)
+    submissions: dict[int, Submission] = field(default_factory=dict)
+    forms: dict[int, Form] = field(default_factory=dict)
+    technicians: dict[int, Technician] = field(default_factory=dict)
+    business_units: dict[int, BusinessUnit] = field(default_factory=dict)
+    tag_types: dict[int, TagType] = field(default_factory=dict)
+    job_types: dict[int, JobType] = field(default_factory=dict)
+    hold_reasons: dict[int, Reason] = field(default_factory=dict)
+    cancel_reasons: dict[int, Reason] = field(default_factory=dict)
+    field_types: dict[int, FieldType] = field(default_factory=dict)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(71_000_001))
+
+    def new_id(self) -> int:
+        """Return an id never used before, above 32 bits' comfortable reading."""
+        return next(self._ids)
+
+    def now(self) -> datetime:
+        """Return the sandbox's present."""
+        return self.clock.now()
+
+    def job(self, job_id: int) -> Job:
+        """Return the job.
+
+        Raises: RefusedError 404.
+        """
+        return found(self.jobs, job_id, "Job")
+
+    def touch(self, record: Job | Appointment | Customer | Contact | Estimate) -> None:
+        """Bump the record's modification time, as any change does."""
+        record.modified_on = self.now()
+
+    def log(self, job: Job, event: str, memo: str = "") -> None:
+        """Add an entry to the job's history."""
+        item = HistoryItem(id=self.new_id(), event_type=event, date=self.now(), memo=memo)
+        self.history.setdefault(job.id, []).append(item)
+
+    def visits(self, job: Job) -> list[Appointment]:
+        """Return the job's active appointments, earliest first."""
+        mine = [one for one in self.appointments.values() if one.job_id == job.id and one.active]
+        return sorted(mine, key=lambda one: (one.start, one.id))
+
+    def add_visit(self, job: Job, start: datetime, end: datetime, technicians: list[int]) -> Appointment:
+        """Book a visit. A job on hold becomes Scheduled again [inferred: FACTS 5.3]."""
+        now = self.now()
+        people = [found(self.technicians, one, "Technician", status=400) for one in technicians]
+        visit = Appointment(
+            id=self.new_id(),
+            job_id=job.id,
+            appointment_number=f"{job.job_number}-{job.appointment_count + 1}",
+            start=start,
+            end=end,
+            customer_id=job.customer_id,
+            created_on=now,
+            modified_on=now,
+        )
+        self.appointments[visit.id] = visit
+        for technician in people:
+            assignment = Assignment(
+                id=self.new_id(),
+                technician_id=technician.id,
+                technician_name=technician.name,
+                assigned_on=now,
+                job_id=job.id,
+                appointment_id=visit.id,
+                created_on=now,
+                modified_on=now,
+            )
+            self.assignments[assignment.id] = assignment
+        job.appointment_count += 1
+        ordered = self.visits(job)
+        job.first_appointment_id, job.last_appointment_id = ordered[0].id, ordered[-1].id
+        if job.job_status == "Hold":
+            self.release(job)
+        self.touch(job)
+        self.log(job, "Appointment Booked", visit.appointment_number or "")
+        return visit
+
+    def hold(self, job: Job, reason_id: int, memo: str) -> None:
+        """Put the job and its open appointments on hold."""
+        found(self.hold_reasons, reason_id, "Hold reason", status=400)
+        if job.job_status in {"Completed", "Canceled"}:
+            raise RefusedError(400, f"Job {job.job_number} is {job.job_status} and cannot be put on hold.")
+        job.job_status, job.hold_reason_id, job.hold_memo = "Hold", reason_id, memo
+        self.touch(job)
+        self.log(job, "Job On Hold", memo)
+        for visit in self.visits(job):
+            if visit.is_open:
+                visit.status = "Hold"
+                self.touch(visit)
+
+    def release(self, job: Job) -> None:
+        """Take the job off hold. Its appointments are not touched."""
+        job.job_status, job.hold_reason_id, job.hold_memo = "Scheduled", None, ""
+        self.touch(job)
+        self.log(job, "Hold Removed")
+
+    def cancel(self, job: Job, memo: str) -> None:
+        """Cancel the job and its open appointments.
+
+        Raises: RefusedError 400 when it is completed or canceled already.
+        """
+        if job.job_status in {"Completed", "Canceled"}:
+            raise RefusedError(400, f"Job {job.job_number} is {job.job_status} and cannot be canceled.")
+        job.job_status = "Canceled"
+        self.touch(job)
+        self.log(job, "Job Canceled", memo)
+        for visit in self.visits(job):
+            if visit.is_open:
+                visit.status = "Canceled"
+                self.touch(visit)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything as JSON, for the people's side."""
+        lists: dict[str, dict[int, Any]] = {
+            "customers": self.customers,
+            "contacts": self.contacts,
+            "locations": self.locations,
+            "appointments": self.appointments,
+            "assignments": self.assignments,
+            "estimates": self.estimates,
+            "materials": self.materials,
+            "equipment": self.equipment,
+            "installed_equipment": self.installed,
+            "forms": self.forms,
+            "submissions": self.submissions,
+            "technicians": self.technicians,
+            "business_units": self.business_units,
+            "tag_types": self.tag_types,
+            "job_types": self.job_types,
+            "hold_reasons": self.hold_reasons,
+            "cancel_reasons": self.cancel_reasons,
+            "custom_field_types": self.field_types,
+        }
+        shown: dict[str, Any] = {"jobs": [self.job_state(job) for job in self.jobs.values()]}
+        for name, records in lists.items():
+            shown[name] = [_shown(record) for record in records.values()]
+        return shown
+
+    def job_state(self, job: Job) -> dict[str, Any]:
+        """Return one job with what the vendor keeps beside it."""
+        reason = self.hold_reasons.get(job.hold_reason_id or 0)
+        return {
+            **job.wire(),
+            "external_data": job.external,
+            "hold_reason": reason.name if reason else None,
+            "hold_memo": job.hold_memo,
+            "notes": [note.wire() for note in self.notes.get(job.id, [])],
+            "history": [item.wire() for item in self.history.get(job.id, [])],
+            "appointments": [visit.wire() for visit in self.visits(job)],
+        }
+
+
+def _shown(record: Part) -> dict[str, Any]:
+    if isinstance(record, Contact):
+        return {**record.wire(), "customerId": record.customer_id}
+    return record.wire()
+
+
+def found(records: dict[int, Any], record_id: int, what: str, status: int = 404) -> Any:
+    """Return the record.
+
+    Raises: RefusedError with `status` when there is none.
+    """
+    if record_id not in records:
+        raise RefusedError(status, f"{what} {record_id} was not found.", {"id": [f"{what} not found"]})
+    return records[record_id]

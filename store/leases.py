@@ -1,0 +1,110 @@
+"""Leases: one worker at a time on one thing, and no longer than it lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from models.base import utc_now
+from models.errors import BusyError
+from models.tables import LeaseRow
+from store.owner import Owner, is_dead
+from store.session import Store
+from store.sql import changed, insert_new
+from store.waiting import renewed
+
+
+@dataclass
+class Lease:
+    """A lease in hand. `is_lost` turns true when it could not be renewed in time and another worker took it."""
+
+    key: str
+    token: str
+    is_lost: bool = False
+
+
+class Leases:
+    """The leases of one store."""
+
+    def __init__(self, store: Store, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._store = store
+        self._now = now
+
+    @asynccontextmanager
+    async def hold(self, key: str, *, ttl_s: float = 60, wait_s: float = 0) -> AsyncIterator[Lease]:
+        """Hold `key` for the block; it is renewed in the background, and free again at the end.
+
+        A worker that died on this machine is replaced at once, one elsewhere after its `ttl_s` seconds.
+        Raises: BusyError when another live worker still holds it after `wait_s` seconds.
+        """
+        lease = Lease(key, Owner.current().claim())
+        await self._take_patiently(lease, timedelta(seconds=ttl_s), wait_s)
+
+        async def renew() -> bool:
+            until = self._now() + timedelta(seconds=ttl_s)
+            statement = update(LeaseRow).where(*_is(lease)).values(expires_at=until)
+            lease.is_lost = not await self._store.run(lambda session: changed(session, statement))
+            return not lease.is_lost
+
+        try:
+            async with renewed(renew, ttl_s=ttl_s):
+                yield lease
+        finally:
+            await self._store.run(lambda session: _free(session, lease))
+
+    async def holder(self, key: str) -> str | None:
+        """Return who holds it now, or None."""
+        row = await self._store.read(lambda session: session.get(LeaseRow, key))
+        return row.owner if row is not None and self._is_held(row) else None
+
+    async def _take_patiently(self, lease: Lease, ttl: timedelta, wait_s: float) -> None:
+        clock = asyncio.get_running_loop().time
+        until, pause_s = clock() + wait_s, 0.02
+        while not await self._take(lease, ttl):
+            if clock() >= until:
+                raise BusyError(f"{lease.key} is being worked on.", "It is picked up again by itself.")
+            await asyncio.sleep(min(pause_s, until - clock()))
+            pause_s = min(pause_s * 1.5, 0.5)
+
+    async def _take(self, lease: Lease, ttl: timedelta) -> bool:
+        def take(session: Session) -> bool:
+            until = self._now() + ttl
+            if insert_new(session, LeaseRow, [{"key": lease.key, "owner": lease.token, "expires_at": until}]):
+                return True
+            row = session.scalars(
+                select(LeaseRow).where(col(LeaseRow.key) == lease.key).with_for_update()
+            ).one_or_none()
+            if row is None or self._is_held(row):
+                return False
+            row.owner, row.expires_at = lease.token, until
+            return True
+
+        def give_back(taken: Future[bool]) -> None:
+            if not taken.cancelled() and taken.exception() is None and taken.result():
+                self._store.submit(lambda session: _free(session, lease))
+
+        handed_over = self._store.submit(take)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(handed_over))
+        except asyncio.CancelledError:
+            handed_over.add_done_callback(give_back)
+            raise
+
+    def _is_held(self, row: LeaseRow) -> bool:
+        return row.expires_at > self._now() and not is_dead(row.owner)
+
+
+def _is(lease: Lease) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (col(LeaseRow.key) == lease.key, col(LeaseRow.owner) == lease.token)
+
+
+def _free(session: Session, lease: Lease) -> None:
+    changed(session, delete(LeaseRow).where(*_is(lease)))

@@ -1,0 +1,67 @@
+"""The form Prefect shows when a person resumes a suspended run: typed, with the very choices of this question.
+
+Every choice is an entry of a list, so that nothing is typed that could be mistyped. `decision` and the approver
+have no default: an empty resume must not approve (PREFECT.md 1.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+from prefect.input import RunInput
+from pydantic import Field, create_model
+
+from decisions.questions import form_choices
+from models.approval import Answer, Offer
+
+CHOOSE = "(choose one)"
+"""The entry shown first where the question suggests nothing; approving with it is refused."""
+
+FROM_MAKER = "ships from the maker"
+
+
+def decision_form(offer: Offer, approvers: Sequence[str], *, max_quantity: int, description: str) -> type[RunInput]:
+    """Build the form of one question. `approvers` empty: any name may be given."""
+    choices = form_choices(offer)
+    parts = [choice.label for choice in choices.parts]
+    branches = [choice.label for choice in choices.branches] or [FROM_MAKER]
+    if offer.must_choose:
+        parts = [CHOOSE, *parts]
+    if offer.must_choose and len(branches) > 1:
+        branches = [CHOOSE, *branches]
+    fields: dict[str, Any] = {
+        "decision": (
+            Literal["approve", "reject"],
+            Field(title="Order it?", description="approve: the order is placed on these terms. reject: it is not."),
+        ),
+        "approved_by": (
+            Literal[tuple(approvers)] if approvers else str,
+            Field(title="Your name", min_length=None if approvers else 1),
+        ),
+        "part": (Literal[tuple(parts)], Field(default=parts[0], title="Part")),
+        "quantity": (int, Field(default=offer.quantity, ge=1, le=max_quantity, title="Quantity")),
+        "branch": (Literal[tuple(branches)], Field(default=branches[0], title="Ship from")),
+        "note": (str, Field(default="", title="Note (kept with the decision)")),
+    }
+    form = cast("type[RunInput]", create_model("PartDecision", __base__=RunInput, **fields))
+    form._description = description  # noqa: SLF001  as RunInput.with_initial_data does
+    return form
+
+
+def read_form(said: RunInput, offer: Offer) -> Answer:
+    """Turn a filled form into an answer, in the words the rules use."""
+    choices = form_choices(offer)
+    values = said.model_dump()
+    part = choices.part_for(values["part"])
+    branch = choices.branch_for(values["branch"])
+    return Answer(
+        decision=values["decision"],
+        by=values["approved_by"],
+        part_number=part.number if part else "",
+        make=part.make if part else "",
+        quantity=values["quantity"],
+        branch=branch.branch if branch else "",
+        note=values["note"],
+        via="prefect",
+    )

@@ -1,0 +1,81 @@
+"""Setting held work free: a person has looked, and says that it may be tried again."""
+
+from __future__ import annotations
+
+from models.errors import TruckrollError
+from models.part import Placement
+from models.request import Stage
+from models.tables import PartRequestRow
+from store import Books
+from store.effects import model_codec
+from tasks.parts import order_key
+from tasks.prefect_api import prefect_api
+from tasks.runs import find_parts_loop, start_run
+
+RETRIED_AS = {Stage.HELD: Stage.FOUND, Stage.EXPIRED: Stage.FOUND}
+
+
+async def retry(books: Books, held_id: int, *, placed: tuple[str, ...] = (), not_placed: bool = False) -> str:
+    """Take a record off the held list, so that the next pass tries it again. Returns words for the person.
+
+    An order whose answer was lost needs the person's word: `placed` with the distributor's order numbers, or
+    `not_placed`. After "not placed" the technician is asked again, and a new order has a new number.
+    Raises: TruckrollError when there is nothing to retry, or the word is missing.
+    """
+    held = await books.held.get(held_id)
+    if held is None or held.released_at is not None:
+        raise TruckrollError(f"Nothing is held under {held_id}.", "`truckroll held list` shows what is.")
+    request = await books.requests.get(held.record) if held.process == "parts-loop" else None
+    if request is None:
+        await books.held.release_by_id(held_id)
+        return f"{held.record} is off the list."
+    if request.stage == Stage.UNRESOLVED:
+        words = await _settle_order(books, request, placed, not_placed=not_placed)
+    elif placed or not_placed:
+        raise TruckrollError(
+            f"{request.id} has no order of unknown outcome.", "Retry it without --placed or --not-placed."
+        )
+    else:
+        await books.requests.move(
+            request.id, from_stages=RETRIED_AS, to=Stage.FOUND, words="Set free to be tried again."
+        )
+        words = f"{request.id} is tried again."
+    await books.held.release_by_id(held_id)
+    await books.audit.append(request.shop, "parts-loop", request.id, "retried", detail={"words": words})
+    return f"{words} {await _start(books, request.id)}".strip()
+
+
+async def _settle_order(books: Books, request: PartRequestRow, placed: tuple[str, ...], *, not_placed: bool) -> str:
+    if bool(placed) == not_placed:
+        raise TruckrollError(
+            f"It is not known whether order {request.po_number} was placed.",
+            f"Ask the distributor for PO {request.po_number}, then say --placed ORDERNUMBER or --not-placed.",
+        )
+    question = await books.approvals.newest(request.id)
+    if question is None:
+        raise TruckrollError(f"{request.id} has no question.", "Diagnose the part again.")
+    key = order_key(request.shop, question.id)
+    unresolved = (Stage.UNRESOLVED,)
+    if placed:
+        reference = model_codec(Placement).dump(Placement(order_numbers=placed, reason="confirmed by a person"))
+        await books.effects.resolve(key, reference)
+        await books.requests.move(
+            request.id, from_stages=unresolved, to=Stage.APPROVED, words="Order confirmed by a person."
+        )
+        return f"Order {', '.join(placed)} is taken as placed and followed from now on."
+    await books.effects.resolve(key, None)
+    await books.requests.move(request.id, from_stages=unresolved, to=Stage.FOUND, words="The order was not placed.")
+    return "The technician is asked again; a new order gets a new number."
+
+
+async def _start(books: Books, request_id: str) -> str:
+    """Start the request's run at once where one is served; otherwise the next pass takes it."""
+    request = await books.requests.get(request_id)
+    if request is None:
+        return ""
+    async with prefect_api() as api:
+        deployment = await find_parts_loop(api, request.shop)
+        if api is None or deployment is None:
+            return "The next pass of the parts loop takes it."
+        await start_run(books, api, deployment, request, after=request.flow_run_id)
+    return "Its run has started."

