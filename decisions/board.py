@@ -31,6 +31,8 @@ class PartOnBoard(DomainModel):
     description: str = ""
     quantity: int = 1
     stage: Stage
+    reason: str = ""
+    """For people: why it is held. Said where the job waits, not in the short status."""
     unit_price: Decimal | None = None
     """US dollars."""
     branch: str = ""
@@ -146,7 +148,7 @@ def board_for(
 ) -> Board:
     """Put the whole truth about the job's parts on one board. `hold` None: as `hold_for` says."""
     status, eta = job_status(parts, distributor), job_eta(parts, distributor)
-    line = f"{status} - {eta}" if eta and eta != status else status
+    line = " - ".join(dict.fromkeys(word for word in (status, eta, *_details(parts)) if word))
     return Board(
         job=job,
         revision=revision,
@@ -162,6 +164,17 @@ def board_for(
 
 def _status(part: PartOnBoard, distributor: str) -> str:
     return status_words(part.stage, part.state, distributor)
+
+
+def _details(parts: Sequence[PartOnBoard]) -> list[str]:
+    """Say what the technician at the door needs besides: why a part is stuck, and where its parcel is."""
+    said = []
+    for part in parts:
+        if part.stage in {Stage.HELD, Stage.UNRESOLVED} and part.reason:
+            said.append(f"{_named(part)}: {one_line(part.reason)}")
+        elif part.stage is Stage.ORDERED and part.state is LineState.SHIPPED and part.tracking:
+            said.append(f"{_named(part)}: tracking {', '.join(part.tracking)}")
+    return said
 
 
 def _named(part: PartOnBoard) -> str:

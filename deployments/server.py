@@ -25,8 +25,8 @@ from models.errors import SettingsError, TruckrollError
 
 USUAL_PORT = 4200
 
-START_TIMEOUT_S = 120.0
-"""A fresh home creates its tables first: 10 s here, longer on a loaded machine."""
+START_TIMEOUT_S = 300.0
+"""A fresh home creates its tables first: 10 s on an idle machine, minutes on a crowded one."""
 
 _LOCK_TIMEOUT_S = START_TIMEOUT_S + 30
 _TRIES = 3
@@ -152,10 +152,10 @@ def _start(home: Home, say: Callable[[str], None], port: int | None) -> Server:
         server = _start_on(home, chosen)
         if server is not None:
             return server
-        if "address already in use" not in children.tail(log).lower():
+        if children.is_free(chosen):
             break
         # Somebody took the port between our look and the server's: another one.
-    raise TruckrollError("Prefect's server did not come up.", f"Its own words are in {log}.")
+    raise TruckrollError(f"Prefect's server did not come up: {children.tail(log, 3)}", f"All its words: {log}.")
 
 
 def _start_on(home: Home, port: int) -> Server | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.clock import as_wire
 from sandbox.errors import RefusedError, Wording
-from sandbox.faults import Fault
+from sandbox.faults import Fault, FaultBody
 from sandbox.journal import Entry
 from sandbox.world import World
 
@@ -25,6 +25,7 @@ class Edge:
         self.vendors = vendors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Write the request down, let a fault strike it, or pass it on."""
         wording = next((word for prefix, word in self.vendors if scope.get("path", "").startswith(prefix + "/")), None)
         if scope["type"] != "http" or wording is None:
             await self.app(scope, receive, send)
@@ -46,18 +47,10 @@ class Edge:
             await self._suffer(fault, call, wording)
 
     async def _suffer(self, fault: Fault, call: _Call, wording: Wording) -> None:
-        rule = fault.rule
-        match rule.kind:
-            case "status":
+        match fault.rule.kind:
+            case "status" | "rate_limit":
                 call.entry.did_work = False
-                await call.answer(wording(RefusedError(rule.status, "Unknown error; retry again later.")))
-            case "rate_limit":
-                call.entry.did_work = False
-                wait = 1 if rule.retry_after is None else rule.retry_after
-                refusal = wording(RefusedError(429, f"Rate limit is exceeded. Try again in {wait} seconds."))
-                if rule.retry_after is not None:
-                    refusal.headers["Retry-After"] = str(rule.retry_after)
-                await call.answer(refusal)
+                await call.answer(_refusal(fault.rule, wording))
             case "drop_before":
                 call.entry.did_work = False
                 await call.cut()
@@ -65,7 +58,7 @@ class Edge:
                 await self.app(call.scope, call.receive, call.swallow)
                 await call.cut()
             case "delay":
-                await asyncio.sleep(rule.seconds)
+                await asyncio.sleep(fault.rule.seconds)
                 await self.app(call.scope, call.receive, call.send)
             case "stall_before":
                 # A client killed while it waits must leave no trace: the work is done only for one still there.
@@ -77,6 +70,17 @@ class Edge:
                 await self.app(call.scope, call.receive, call.swallow)
                 if await call.hang(fault):
                     await call.replay()
+
+
+def _refusal(rule: FaultBody, wording: Wording) -> JSONResponse:
+    """Return the vendor's answer of a `status` or `rate_limit` fault."""
+    if rule.kind == "status":
+        return wording(RefusedError(rule.status, "Unknown error; retry again later."))
+    wait = 1 if rule.retry_after is None else rule.retry_after
+    refusal = wording(RefusedError(429, f"Rate limit is exceeded. Try again in {wait} seconds."))
+    if rule.retry_after is not None:
+        refusal.headers["Retry-After"] = str(rule.retry_after)
+    return refusal
 
 
 class _Call:
@@ -165,12 +169,7 @@ class _Call:
             pass
 
 
-async def refuse_strangers(scope: Scope, receive: Receive, send: Send) -> bool:
-    """Answer 403 to a caller from another machine; return whether it was refused."""
+def is_stranger(scope: Scope) -> bool:
+    """Tell whether the caller sits on another machine."""
     client = scope.get("client")
-    if client is None or client[0] in {"127.0.0.1", "::1", "testclient"}:
-        return False
-    body = json.dumps({"error": "This side of the sandbox answers only to its own machine."}).encode()
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": body})
-    return True
+    return client is not None and client[0] not in {"127.0.0.1", "::1"}

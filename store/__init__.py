@@ -20,7 +20,6 @@ from store.leases import Leases
 from store.limits import SharedLimiter
 from store.orders import Orders
 from store.outbox import Outbox
-from store.outbox import Outbox
 from store.requests import Requests
 from store.session import Store
 
@@ -46,7 +45,6 @@ class Books:
         self.requests = Requests(store, now=now)
         self.approvals = Approvals(store, now=now)
         self.orders = Orders(store, now=now)
-        self.outbox = Outbox(store)
         self.outbox = Outbox(store)
 
     @classmethod

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
 
@@ -41,7 +41,8 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writing = sessionmaker(engine, class_=Session, expire_on_commit=False)
-        self._reading = sessionmaker(engine.execution_options(read_only=True), class_=Session, expire_on_commit=False)
+        reader = engine.execution_options(read_only=True, postgresql_readonly=engine.dialect.name == "postgresql")
+        self._reading = sessionmaker(reader, class_=Session, expire_on_commit=False)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
     @classmethod
@@ -104,7 +105,10 @@ class Store:
 
 
 def _engine(url: str) -> Engine:
-    address = make_url(url)
+    try:
+        address = make_url(url)
+    except ArgumentError:  # its text repeats the URL, and with it a password
+        raise SettingsError("The database URL cannot be read.", "Check TRUCKROLL_DATABASE_URL.") from None
     if address.get_backend_name() == "sqlite":
         if not address.database or address.database == ":memory:":
             raise SettingsError("The store needs a database file.", "Use sqlite:///path/to/truckroll.db.")

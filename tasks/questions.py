@@ -9,6 +9,7 @@ from decisions.answers import same_name
 from decisions.questions import question_markdown
 from models.approval import ApprovalStatus, Offer
 from models.base import ApprovalId, utc_now
+from models.errors import HeldError
 from models.job import DiagnosedPart, JobView
 from models.request import Stage
 from models.tables import ApprovalRow, PartRequestRow
@@ -37,6 +38,19 @@ async def question_of(house: House, request: PartRequestRow) -> ApprovalRow | No
     return question if status in STANDS or status in ENDED else None
 
 
+def _who_may_answer(house: House, job: JobView) -> list[str]:
+    """Return the names that may answer; none means anyone. Raises HeldError when the shop's rule names nobody."""
+    if house.shop.parts.approvers == "anyone":
+        return []
+    if not job.technicians:
+        raise HeldError(
+            f"No technician is assigned to job {job.number}, and only an assigned technician may approve a part.",
+            'Assign one to the job, then retry; or set [parts] approvers = "anyone".',
+            "technician",
+        )
+    return [technician.name for technician in job.technicians]
+
+
 async def ask_technician(
     house: House,
     request: PartRequestRow,
@@ -52,7 +66,7 @@ async def ask_technician(
     parts = house.shop.parts
     now = utc_now()
     expires_at = now + parts.approval_expires_after
-    approvers = [] if parts.approvers == "anyone" else [technician.name for technician in job.technicians]
+    approvers = _who_may_answer(house, job)
     question = await house.books.approvals.ask(
         request.id,
         offer=offer,

@@ -25,7 +25,8 @@ from sandbox.servicetitan.queries import (
     titan_query,
     within,
 )
-from sandbox.servicetitan.records import Appointment, CustomField, FieldType, Job, Note
+from sandbox.servicetitan.records import Appointment, CustomField, Job, Note
+from sandbox.servicetitan.shop_records import FieldType
 from sandbox.servicetitan.state import Titan, found
 from sandbox.strict import Id, QueryBool, QueryIdList, QueryInt, QueryTime, StrictBody, read_body
 
@@ -150,9 +151,11 @@ class JobPatch(StrictBody):
     campaign_id: int = 0
     summary: str = ""
     should_update_invoice_items: bool = False
-    custom_fields: list[CustomFieldBody] = []
-    tag_type_ids: list[int] = []
-    external_data: ExternalBody = ExternalBody.model_construct(external_data=[])
+    custom_fields: list[CustomFieldBody] = Field(default_factory=list)
+    tag_type_ids: list[int] = Field(default_factory=list)
+    external_data: ExternalBody = Field(
+        default_factory=lambda: ExternalBody.model_construct(application_guid="", external_data=[])
+    )
     customer_po: str = ""
     sold_by_id: int | None = None
 

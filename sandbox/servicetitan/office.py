@@ -9,20 +9,14 @@ from typing import Literal
 from pydantic import Field
 
 from sandbox.errors import RefusedError
-from sandbox.servicetitan.records import (
-    Address,
-    Contact,
-    Customer,
-    CustomField,
+from sandbox.servicetitan.records import Address, Contact, Customer, CustomField, Job, Location, PhoneSettings
+from sandbox.servicetitan.shop_records import (
     Estimate,
     EstimateItem,
     EstimateStatus,
     InstalledEquipment,
-    Job,
-    Location,
     Material,
     Owner,
-    PhoneSettings,
     SectionUnit,
     Sku,
     SkuVendor,
@@ -88,18 +82,25 @@ def book_job(titan: Titan, new: NewJob) -> Job:
         raise RefusedError(400, f"Job {number} exists already.")
     made = {"created_on": now, "modified_on": now}
     address = Address(street=new.street, unit=new.unit, city=new.city, state=new.state, zip=new.zip)
-    customer = Customer(
-        id=titan.new_id(), name=new.customer, address=address, do_not_mail=new.do_not_mail, **made
-    )
+    customer = Customer(id=titan.new_id(), name=new.customer, address=address, do_not_mail=new.do_not_mail, **made)
     titan.customers[customer.id] = customer
     phone = PhoneSettings(phone_number=new.phone)
-    add_contact(titan, customer, Contact(
-        id=titan.new_id(), customer_id=customer.id, type="MobilePhone", value=new.phone, phone_settings=phone, **made
-    ))
+    add_contact(
+        titan,
+        customer,
+        Contact(
+            id=titan.new_id(),
+            customer_id=customer.id,
+            type="MobilePhone",
+            value=new.phone,
+            phone_settings=phone,
+            **made,
+        ),
+    )
     if new.email:
-        add_contact(titan, customer, Contact(
-            id=titan.new_id(), customer_id=customer.id, type="Email", value=new.email, **made
-        ))
+        add_contact(
+            titan, customer, Contact(id=titan.new_id(), customer_id=customer.id, type="Email", value=new.email, **made)
+        )
     location = Location(id=titan.new_id(), customer_id=customer.id, name=new.customer, address=address, **made)
     titan.locations[location.id] = location
     job = Job(
@@ -269,10 +270,11 @@ def _as_custom_fields(titan: Titan, job: Job, found: Diagnosis) -> dict[str, int
     texts |= {} if found.model is None else {"Model number": found.model}
     texts |= {} if found.serial is None else {"Serial number": found.serial}
     kept = [one for one in job.custom_fields if one.name not in texts]
-    for kind in titan.field_types.values():
-        if kind.name in texts:
-            kept.append(CustomField(type_id=kind.id, name=kind.name, value=texts[kind.name]))
-    job.custom_fields = kept
+    job.custom_fields = kept + [
+        CustomField(type_id=kind.id, name=kind.name, value=texts[kind.name])
+        for kind in titan.field_types.values()
+        if kind.name in texts
+    ]
     titan.touch(job)
     return {}
 

@@ -20,7 +20,7 @@ from sandbox.servicetitan.office import (
 )
 from sandbox.servicetitan.records import CustomField
 from sandbox.servicetitan.state import found
-from sandbox.strict import Id, PeopleBody, read_body
+from sandbox.strict import PeopleBody, read_body
 
 router = APIRouter(prefix="/_sandbox/servicetitan")
 Number = Annotated[str, Path(alias="number")]
@@ -146,8 +146,8 @@ async def delete(titan: TheTitan, number: Number) -> JSONResponse:
     return JSONResponse({"deleted": job.job_number})
 
 
-@router.post("/customers/{id}")
-async def change_customer(request: Request, titan: TheTitan, customer_id: Id) -> JSONResponse:
+@router.post("/customers/{customer_id}")
+async def change_customer(request: Request, titan: TheTitan, customer_id: int) -> JSONResponse:
     """Change a customer: consent, name, email, or merge it into another."""
     customer = found(titan.customers, customer_id, "Customer")
     change = await read_body(CustomerChange, request)
@@ -174,8 +174,8 @@ async def change_customer(request: Request, titan: TheTitan, customer_id: Id) ->
     return JSONResponse(customer.wire_for(None))
 
 
-@router.post("/estimates/{id}/remove-item")
-async def take_item_off(request: Request, titan: TheTitan, estimate_id: Id) -> JSONResponse:
+@router.post("/estimates/{estimate_id}/remove-item")
+async def take_item_off(request: Request, titan: TheTitan, estimate_id: int) -> JSONResponse:
     """Take an item off an estimate."""
     estimate = found(titan.estimates, estimate_id, "Estimate")
     choice = await read_body(ItemChoice, request) if await request.body() else ItemChoice()

@@ -26,7 +26,7 @@ from sandbox.servicetitan.queries import (
     titan_query,
     within,
 )
-from sandbox.servicetitan.records import Equipment, Material
+from sandbox.servicetitan.shop_records import Equipment, Material
 from sandbox.servicetitan.state import found
 from sandbox.strict import Id, QueryBool, QueryIdList, QueryInt, QueryTime, read_query
 
@@ -70,9 +70,7 @@ class JobTypesQuery(Ids, Dates, ActiveOnly):
 class PricebookQuery(Ids, Dates, ActiveOnly, Sorted, External):
     """Source: pricebook-v2 `GET /equipment`. No exact code filter, no vendor-part filter."""
 
-    sortable: ClassVar[frozenset[str]] = frozenset(
-        {"id", "code", "display_name", "created_on", "modified_on", "price"}
-    )
+    sortable: ClassVar[frozenset[str]] = frozenset({"id", "code", "display_name", "created_on", "modified_on", "price"})
 
     search_text: str | None = Field(None, max_length=200)
 

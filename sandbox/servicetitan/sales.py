@@ -18,7 +18,7 @@ from sandbox.servicetitan.queries import (
     page_of,
     titan_query,
 )
-from sandbox.servicetitan.records import Estimate
+from sandbox.servicetitan.shop_records import Estimate
 from sandbox.servicetitan.state import found
 from sandbox.strict import Id, QueryInt, QueryTime
 

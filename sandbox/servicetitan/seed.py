@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sandbox.clock import Clock
 from sandbox.servicetitan.office import NewJob, book_job
-from sandbox.servicetitan.records import UTC_ZERO, BusinessUnit, FieldType, Form, JobType, Reason, TagType, Technician
+from sandbox.servicetitan.records import UTC_ZERO
+from sandbox.servicetitan.shop_records import BusinessUnit, FieldType, Form, JobType, Reason, TagType, Technician
 from sandbox.servicetitan.state import Titan
 
 FIELDS = ("Part status", "Part ETA", "Part number", "Part quantity", "Model number", "Serial number")

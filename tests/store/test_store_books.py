@@ -16,7 +16,7 @@ from models.part import LineState
 from models.request import Stage
 from store import Books
 
-NAIVE = datetime(2026, 9, 1, 12, 0)  # noqa: DTZ001 - what must be refused
+NAIVE = datetime(2026, 9, 1, 12, 0)
 
 
 def diagnosed(source: str, *, job: str = "48213", quantity: str = "1") -> DiagnosedPart:

@@ -28,7 +28,7 @@ class Page:
 
     async def create(self, item: str) -> str:
         self.posts.append(item)
-        what = item.split()[0]
+        what = item.split(maxsplit=1)[0]
         if what == "refused":
             raise RejectedError(item)
         if what == "later":

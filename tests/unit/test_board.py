@@ -141,6 +141,27 @@ def test_a_board_is_the_whole_truth_about_the_job() -> None:
     assert (line.status, line.eta) == ("ordered", "2026-10-03 (Marcone)")
 
 
+@pytest.mark.parametrize(
+    ("given_part", "line"),
+    [
+        pytest.param(
+            part(stage=Stage.HELD, reason="The part has\nno number."),
+            "held - no date yet - WPW10348269: The part has no number.",
+            id="PL-59 why it is held",
+        ),
+        pytest.param(
+            part(state=LineState.SHIPPED, eta=BY_MARCONE, tracking=("1Z1", "1Z2")),
+            "shipped - 2026-10-03 (Marcone) - WPW10348269: tracking 1Z1, 1Z2",
+            id="where the parcel is",
+        ),
+        pytest.param(part(reason="ordered by Tess"), "ordered - no date yet", id="nothing more to say"),
+    ],
+)
+def test_the_visit_says_why_a_part_is_stuck_and_where_its_parcel_is(given_part: PartOnBoard, line: str) -> None:
+    board = board_for(JobRef("1001"), [given_part], revision=1)
+    assert board.visit_line == board.hold_memo == line
+
+
 parts = st.builds(
     PartOnBoard,
     request_id=st.just(REQUEST),

@@ -1,0 +1,127 @@
+"""The sandbox as one application: vendors under their prefixes, people under `/_sandbox`, a page at `/`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from sandbox import page, people
+from sandbox.edge import Edge, is_stranger
+from sandbox.errors import RefusedError, Wording, in_people_words
+from sandbox.mailbox import open_smtp
+from sandbox.marcone import door as marcone_door
+from sandbox.marcone import lookup, orders, tracking
+from sandbox.marcone import people as marcone_people
+from sandbox.servicetitan import appointments, crm, jobs, reference, sales
+from sandbox.servicetitan import door as titan_door
+from sandbox.servicetitan import people as titan_people
+from sandbox.world import Seed, World
+
+VENDORS: tuple[tuple[str, Wording], ...] = (
+    (titan_door.PREFIX, titan_door.in_titan_words),
+    (marcone_door.PREFIX, marcone_door.in_marcone_words),
+)
+"""Each vendor's prefix and how it words a refusal. A vendor added later is one line here and its routers below."""
+
+ROUTERS = (
+    titan_door.tokens,
+    jobs.router,
+    appointments.router,
+    appointments.dispatch,
+    crm.router,
+    reference.settings,
+    reference.jpm,
+    reference.pricebook,
+    reference.equipmentsystems,
+    reference.forms,
+    sales.router,
+    marcone_door.tokens,
+    lookup.router,
+    orders.router,
+    tracking.router,
+    people.router,
+    titan_people.router,
+    marcone_people.router,
+    page.router,
+)
+
+
+@dataclass(frozen=True)
+class MailPort:
+    """Where the mailbox listens."""
+
+    host: str
+    port: int
+
+
+class SandboxApp(FastAPI):
+    """The application with its edge around it: outermost, so that a cut connection is really cut."""
+
+    edge: Edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection: the vendors through the edge, the people's side only to this machine."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif is_stranger(scope) and not any(scope["path"].startswith(prefix + "/") for prefix, _ in VENDORS):
+            await in_people_words(RefusedError(403, "This side answers only to its own machine."))(scope, receive, send)
+        else:
+            await self.edge(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer without the edge."""
+        await super().__call__(scope, receive, send)
+
+
+def create_app(seed: Seed = "demo", mail: MailPort | None = None) -> SandboxApp:
+    """Return a sandbox with fresh state. `mail` opens the mailbox's SMTP port while the application runs."""
+    world = World(seed)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        server = await open_smtp(world.mailbox, mail.host, mail.port) if mail else None
+        try:
+            yield
+        finally:
+            if server is not None:
+                server.close()
+
+    app = SandboxApp(title="Truckroll sandbox", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.world = world
+    app.edge = Edge(app.serve, world, VENDORS)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(RequestValidationError, _bad_path)
+    app.add_exception_handler(HTTPException, _no_such_route)
+    return app
+
+
+def _worded(request: Request, refusal: RefusedError) -> Response:
+    path = request.url.path
+    wording = next((word for prefix, word in VENDORS if path.startswith(prefix + "/")), in_people_words)
+    return wording(refusal)
+
+
+async def _refused(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, RefusedError)
+    return _worded(request, refusal)
+
+
+async def _bad_path(request: Request, wrong: Exception) -> Response:
+    assert isinstance(wrong, RequestValidationError)
+    errors = {str(one["loc"][-1]): [str(one["msg"])] for one in wrong.errors()}
+    return _worded(request, RefusedError(400, "The address is not well formed.", errors))
+
+
+async def _no_such_route(request: Request, missing: Exception) -> Response:
+    assert isinstance(missing, HTTPException)
+    return _worded(
+        request, RefusedError(missing.status_code, f"{request.method} {request.url.path}: {missing.detail}.")
+    )
