@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from decisions.eta import Together
 from decisions.messages import (
     CustomerFacts,
     Message,
+    News,
     customer_message,
     expired_message,
     held_message,
@@ -240,7 +241,9 @@ def _to_customer(
     event = news(was_state, was, state, eta)
     if event is None or not job.contact.may_message or not job.contact.emails:
         return None
-    visits = [visit.starts_at.astimezone(story.zone).date() for visit in job.visits]
+    # Today's visit is the one that found the part; the next one brings it.
+    first = today if event is News.ARRIVED else today + timedelta(days=1)
+    visits = [visit.starts_at.astimezone(story.zone).date() for visit in job.visits if visit.is_ahead]
     facts = CustomerFacts(
         customer_name=job.contact.name,
         job_number=job.number,
@@ -249,7 +252,7 @@ def _to_customer(
         eta=eta,
         was=was,
         tracking=tuple(tracking),
-        visit_on=min((day for day in visits if day >= today), default=None),
+        visit_on=min((day for day in visits if day >= first), default=None),
     )
     message = customer_message(event, facts)
     return Letter(subject=message.subject, body=message.body, to=job.contact.emails)

@@ -46,6 +46,8 @@ class Visit(DomainModel):
     starts_at: AwareDatetime
     status: str
     special_instructions: str = ""
+    is_ahead: bool = True
+    """Neither done nor canceled."""
 
 
 class JobView(DomainModel):

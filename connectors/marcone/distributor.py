@@ -28,7 +28,7 @@ ZIP_DIGITS = 5
 class MarconeDistributor:
     """Implements `connectors.ports.PartsDistributor`."""
 
-    name = "marcone"
+    name = "Marcone"
 
     def __init__(self, client: Marcone, settings: MarconeSettings) -> None:
         """Leave closing the client to whoever opened it."""

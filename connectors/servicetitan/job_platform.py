@@ -10,16 +10,17 @@ from connectors.servicetitan.auth import VENDOR
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.diagnosis import from_custom_fields, from_estimates, from_forms
 from connectors.servicetitan.job_view import gone, view_job
+from connectors.servicetitan.names import missing_names
 from connectors.servicetitan.publish import Publishing, Tenant
 from models.base import JobRef
-from models.job import Board, Diagnoses, JobView, PublishReport
+from models.job import Board, Diagnoses, JobView, NotLanded, PublishReport
 from models.shop import PartsSettings
 
 
 class ServiceTitanJobs:
     """Implements `connectors.ports.JobPlatform`."""
 
-    name = "servicetitan"
+    name = "ServiceTitan"
 
     def __init__(self, client: ServiceTitan, parts: PartsSettings, guid: str) -> None:
         """`guid` is the application guid of our external data; the client is closed by whoever opened it."""
@@ -55,6 +56,10 @@ class ServiceTitanJobs:
         job = await self._client.get_job(_number(board.job), external_data_guid=self._guid)
         publishing = Publishing(self._client, self._parts, self._guid, self._tenant, board, job)
         return await publishing.run(look_first=look_first)
+
+    async def missing_names(self) -> tuple[NotLanded, ...]:
+        """Return the names of the shop file's [parts] that the tenant does not have, each with its fix."""
+        return await missing_names(self._client, self._parts)
 
     async def check_access(self) -> None:
         """Read the business units. Raises what the reading raised."""

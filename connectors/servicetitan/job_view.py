@@ -9,7 +9,7 @@ from typing import Final
 
 from connectors.errors import NotFoundError
 from connectors.servicetitan.client import ServiceTitan
-from connectors.servicetitan.schemas import (
+from connectors.servicetitan.schemas import same_status, (
     Customer,
     CustomerContact,
     Job,
@@ -83,6 +83,7 @@ async def view_job(client: ServiceTitan, job: Job) -> JobView:
                 starts_at=visit.start,
                 status=visit.status,
                 special_instructions=visit.special_instructions,
+                is_ahead=not any(same_status(visit.status, over) for over in ("Done", "Canceled")),
             )
             for visit in visits_read.result()
             if visit.active

@@ -6,31 +6,17 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from store_stand_ins import Clock
 
 from store import Books, Store
 
 _numbers = itertools.count(1)
-
-
-class Clock:
-    """A clock that moves when told to."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def forward(self, **by: float) -> datetime:
-        self.at += timedelta(**by)
-        return self.at
 
 
 @pytest.fixture

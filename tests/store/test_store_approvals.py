@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import Clock
 from sqlalchemy import update
 from sqlmodel import Session, col
+from store_stand_ins import Clock
 
 from models.address import Address
 from models.approval import Accepted, Approval, ApprovalStatus, Offer, OfferedPart, OrderTerms

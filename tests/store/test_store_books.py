@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import Clock
+from store_stand_ins import Clock
 
 from models.base import JobRef
 from models.errors import TruckrollError

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 from sqlmodel import col
+from store_stand_ins import Clock
 
 from models.errors import BusyError
 from models.tables import LeaseRow

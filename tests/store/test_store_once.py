@@ -7,13 +7,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from conftest import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from sqlalchemy import update
 from sqlmodel import Session, col
-from stand_ins import Vendor
+from store_stand_ins import Clock, Vendor
 
 from models.errors import (
     AmbiguousWriteError,

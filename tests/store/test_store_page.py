@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from conftest import Clock
 from sqlmodel import Session
+from store_stand_ins import Clock
 
 from models.errors import AmbiguousWriteError, RejectedError, TransientError, UnauthorizedError
 from models.tables import EffectRow

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import Vendor, begin_and_hang, open_store, race, use_allowance
+from store_stand_ins import Vendor, begin_and_hang, open_store, race, use_allowance
 
 from models.errors import UnresolvedError
 from store import Books

@@ -1,15 +1,30 @@
-"""A vendor with a script, and workers that run in processes of their own."""
+"""A clock, a vendor with a script, and workers that run in processes of their own."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from models.errors import AmbiguousWriteError
 from store import Books, Store
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **by: float) -> datetime:
+        self.at += timedelta(**by)
+        return self.at
 
 
 class Vendor:
