@@ -9,11 +9,12 @@ from typing import Final
 
 from connectors.errors import NotFoundError
 from connectors.servicetitan.client import ServiceTitan
-from connectors.servicetitan.schemas import same_status, (
+from connectors.servicetitan.schemas import (
     Customer,
     CustomerContact,
     Job,
     Location,
+    same_status,
     status_key,
 )
 from connectors.servicetitan.texts import same_name
