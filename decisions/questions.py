@@ -92,6 +92,47 @@ def question_markdown(
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+def form_markdown(
+    offer: Offer,
+    *,
+    job_number: str,
+    customer_name: str,
+    diagnosed: DiagnosedPart,
+    expires_at: datetime,
+    zone: tzinfo,
+    because: str = "",
+) -> str:
+    """Write the question for a narrow form: everything a decision needs in a few lines, no tables.
+
+    `because`: why the last answer was not taken.
+    """
+    first = offer.parts[0]
+    lines = [f"### Job {escape(job_number)} - {escape(customer_name)}", ""]
+    if because:
+        lines += [f"**Not accepted: {escape(because)}**", ""]
+    if offer.must_choose:
+        lines += [f"**Order {offer.quantity}? Choose the part first.**", ""]
+        lines += [f"- {escape(_part_label(part))}" for part in offer.parts]
+    else:
+        lines += [f"**Order {offer.quantity} x {escape(str(first.part))}?**", ""]
+        lines.append(
+            f"- {escape(first.part.description) or 'Price'}: {money(first.unit_price)} each, "
+            f"**{money(total(first, offer.quantity))} in all**, before freight"
+        )
+        if first.branches:
+            row = first.branches[0]
+            lines.append(f"- From {escape(_branch_choice_label([(first, row)], 1))}")
+    if len(first.path) > 1 and not offer.must_choose:
+        lines.append(f"- Diagnosed {escape(first.path[0])}, replaced: {escape(' → '.join(first.path))}")
+    else:
+        lines.append(f"- Diagnosed: {escape(listed(diagnosed.numbers, 'or'))}")
+    lines.append(f"- To {escape(offer.ship_to.one_line())}, by {escape(offer.ship_method)}")
+    warnings = [*offer.warnings, *(warning for part in offer.parts for warning in part.warnings)]
+    lines += [f"- **Note:** {escape(warning)}" for warning in dict.fromkeys(warnings)]
+    lines.append(f"- Open until {moment(expires_at, zone)}. All of the offer: this run's artifact.")
+    return "\n".join(lines) + "\n"
+
+
 def form_choices(offer: Offer) -> FormChoices:
     """Return the labels of the form's lists, such as "WPW10348269 (WPL) - Drain pump - $41.20"."""
     parts = [(_part_label(part), part.part.make, part.part.number) for part in offer.parts]

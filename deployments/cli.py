@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -16,7 +15,7 @@ from models.errors import TruckrollError
 class PlainWords(TyperGroup):
     """Says what went wrong, and what to do, instead of showing a traceback (unless TRUCKROLL_DEBUG=1)."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command. Every TruckrollError becomes words and an exit code."""
         try:
             return super().invoke(ctx)

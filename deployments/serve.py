@@ -27,6 +27,7 @@ from models.shop import Shop, load_shop, shop_names
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from prefect import Flow
     from prefect.client.orchestration import PrefectClient
     from prefect.deployments.runner import RunnerDeployment
     from prefect.runner import Runner
@@ -91,7 +92,7 @@ async def serve(shops: list[Shop]) -> None:
         await _pick_up_abandoned(client, ids)
         running = asyncio.create_task(runner.start())
         told = asyncio.Event()
-        while not runner.started and not running.done():
+        while not runner.started and not running.done():  # noqa: ASYNC110 - Prefect's runner has no event for it
             await asyncio.sleep(0.05)
         # After the runner's own handlers, which would cancel the passes under way.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -115,7 +116,7 @@ def build(process: Process, shop: Shop) -> RunnerDeployment:
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
-    flow = load_flow_from_entrypoint(process.entrypoint, use_placeholder_flow=False)
+    flow: Flow[..., Any] = load_flow_from_entrypoint(process.entrypoint, use_placeholder_flow=False)
     schedule = Cron(process.cron, timezone=shop.timezone, slug=process.slug) if process.cron else None
     limit = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     deployment = RunnerDeployment.from_flow(
@@ -193,8 +194,12 @@ async def _let_finish(runner: Runner, client: PrefectClient, ids: list[UUID]) ->
     me = psutil.Process()
     loop = asyncio.get_running_loop()
     until = loop.time() + FINISH_S
-    while loop.time() < until and any("prefect.engine" in _command(child) for child in me.children()):
+    while loop.time() < until and _is_working(me):  # noqa: ASYNC110 - other processes set no event
         await asyncio.sleep(0.2)
+
+
+def _is_working(me: psutil.Process) -> bool:
+    return any("prefect.engine" in _command(child) for child in me.children())
 
 
 def _command(process: psutil.Process) -> str:

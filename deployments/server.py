@@ -53,7 +53,7 @@ class Server:
 
     def run_url(self, flow_run_id: str) -> str:
         """The page of one run."""
-        return f"{self.ui_url}/runs/flow-run/{flow_run_id}"
+        return f"{self.ui_url}/v2/runs/flow-run/{flow_run_id}"
 
 
 def use_server(home: Home, *, say: Callable[[str], None], port: int | None = None) -> Server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any, Self
 
 from filelock import FileLock
 from filelock import Timeout as LockTimeout
@@ -69,7 +71,7 @@ class Supervisor:
         self.is_told_to_stop = False
         self._lock = FileLock(f"{home.up_record}.lock")
 
-    def __enter__(self) -> Supervisor:
+    def __enter__(self) -> Self:
         """Take this home. Raises TruckrollError when another supervisor has it."""
         try:
             self._lock.acquire(timeout=0)
@@ -163,7 +165,7 @@ class Supervisor:
 
     def _record(self) -> None:
         marks = {child.name: asdict(mark) for child in self.children if (mark := child.mark)}
-        written = {"supervisor": asdict(Mark.of(_me())), "children": marks, "owns_server": self.owns_server}
+        written = {"supervisor": asdict(Mark.of(os.getpid())), "children": marks, "owns_server": self.owns_server}
         self.home.up_record.write_text(json.dumps(written), encoding="utf-8")
 
 
@@ -212,15 +214,9 @@ def wait_for_http(url: str, child: Child, seconds: float) -> None:
     raise TruckrollError(f"{child.name} did not come up: {children.tail(child.log, 3)}", f"See {child.log}.")
 
 
-def _read(home: Home) -> dict[str, dict[str, dict[str, float]]]:
+def _read(home: Home) -> dict[str, Any]:
     try:
-        written: dict[str, dict[str, dict[str, float]]] = json.loads(home.up_record.read_text(encoding="utf-8"))
+        written: dict[str, Any] = json.loads(home.up_record.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     return written
-
-
-def _me() -> int:
-    import os
-
-    return os.getpid()

@@ -15,7 +15,9 @@ from prefect.input import RunInput
 from prefect.logging import get_run_logger
 from pydantic import ValidationError
 
+from decisions.questions import form_markdown
 from models.approval import ApprovalStatus, Offer, Refused
+from models.job import DiagnosedPart
 from models.tables import ApprovalRow
 from tasks.approvals import answer_question
 from tasks.forms import decision_form, read_form
@@ -34,6 +36,9 @@ async def wait_for_technician(house: House, question: ApprovalRow) -> ApprovalRo
     if run is None or run.deployment_id is None:
         return question  # Prefect suspends only runs of a deployment; the question stays open in the ledger
     offer = Offer.model_validate(question.offer)
+    request = await house.books.requests.get(question.request_id)
+    if request is None:
+        return question
     refused = ""
     while question.status == ApprovalStatus.REQUESTED:
         key = _form_key(question, str(run.id), run.run_count, again=bool(refused))
@@ -41,7 +46,15 @@ async def wait_for_technician(house: House, question: ApprovalRow) -> ApprovalRo
             offer,
             question.approvers,
             max_quantity=house.shop.parts.max_quantity,
-            description=f"**Not accepted: {refused}**\n\n{question.question}" if refused else question.question,
+            description=form_markdown(
+                offer,
+                job_number=question.job_number,
+                customer_name=request.customer_name,
+                diagnosed=DiagnosedPart.model_validate(request.diagnosis),
+                expires_at=question.expires_at,
+                zone=house.shop.zone,
+                because=refused,
+            ),
         )
         await house.books.approvals.set_run(
             question.id, str(run.id), key, form_schema=json.dumps(form.model_json_schema())

@@ -117,7 +117,7 @@ async def _follow(house: House, request: PartRequestRow, ask: Ask) -> RunItem:
     diagnosed = DiagnosedPart.model_validate(request.diagnosis)
 
     # 1. The job: still open, and one of the pilot's?
-    job = await read_job(house.shop.name, JobRef(request.job))
+    job = await read_job(house.shop.name, JobRef(request.job), request.job_number)
     request = await _remember_job(house, request, job)
     question = await question_of(house, request)
     if not _goes_on(house, job, question):

@@ -1,14 +1,191 @@
-"""The page at `/`: what is in every system, at a glance."""
+"""The page at `/`: what is in every system, at a glance. Escaped by jinja2, refreshed every few seconds."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader
+
+from sandbox.marcone.state import Order, StockedPart, tracking_of
+from sandbox.marcone.warehouses import WAREHOUSES
+from sandbox.servicetitan.records import Job
+from sandbox.world import World, world_of
 
 router = APIRouter()
+
+REQUESTS_SHOWN = 25
+TIMES = " \N{MULTIPLICATION SIGN} "
+TONES = {
+    "Scheduled": "calm", "Dispatched": "calm", "InProgress": "calm", "Open": "calm", "PickingAndPacking": "calm",
+    "Hold": "warn", "Backordered": "warn",
+    "Completed": "good", "Shipped": "good", "Invoiced": "good", "Delivered": "good",
+    "Canceled": "mute", "Discontinued": "mute",
+}  # fmt: skip
+
+
+@dataclass
+class JobCard:
+    """One job as the page shows it."""
+
+    number: str
+    status: str
+    hold: str
+    customer: str
+    place: str
+    technicians: str
+    appliance: str
+    visits: list[str]
+    fields: list[tuple[str, str]]
+    diagnosed: list[str]
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """When and what, newest first."""
+
+
+@dataclass
+class OrderRow:
+    """One order as the page shows it."""
+
+    number: str
+    po_number: str
+    parts: str
+    source: str
+    method: str
+    status: str
+    eta: str
+    ships: str
+    arrives: str
+    tracking: str
+
+
+@dataclass
+class PartRow:
+    """One part of the catalogue as the page shows it."""
+
+    number: str
+    make: str
+    description: str
+    price: str
+    stock: list[int | None]
+    remark: str
+
+
+def _when(moment: datetime | None) -> str:
+    return moment.strftime("%a %d %b, %H:%M") if moment else ""
+
+
+def _tone(status: str) -> str:
+    return TONES.get(status, "calm")
+
+
+def _money(amount: Decimal) -> str:
+    return f"${amount:,.2f}"
+
+
+PAGES = Environment(loader=PackageLoader("sandbox"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+PAGES.filters |= {"when": _when, "tone": _tone}
 
 
 @router.get("/", response_class=HTMLResponse)
 async def show(request: Request) -> HTMLResponse:
     """Show everything."""
-    return HTMLResponse("<h1>Sandbox</h1>")
+    return HTMLResponse(PAGES.get_template("page.html").render(_content(world_of(request))))
+
+
+def _content(world: World) -> dict[str, Any]:
+    titan, marcone, now = world.titan, world.marcone, world.clock.now()
+    orders = [_order_row(order, now) for order in reversed(marcone.orders.values())]
+    return {
+        "now": now,
+        "offset_hours": world.clock.offset.total_seconds() / 3600,
+        "seed": world.seed,
+        "jobs": [_job_card(world, job) for job in sorted(titan.jobs.values(), key=lambda one: one.job_number)],
+        "orders": orders,
+        "parts": [_part_row(part) for part in marcone.parts.values()],
+        "warehouses": list(WAREHOUSES.values()),
+        "mails": list(reversed(world.mailbox.mails)),
+        "requests": world.journal.latest(REQUESTS_SHOWN),
+        "request_count": sum(world.journal.counts().values()),
+        "faults": world.faults.shown(),
+        "switches": marcone.switches.model_dump(exclude_defaults=True),
+    }
+
+
+def _job_card(world: World, job: Job) -> JobCard:
+    titan = world.titan
+    customer, location = titan.customers.get(job.customer_id), titan.locations.get(job.location_id)
+    reason = titan.hold_reasons.get(job.hold_reason_id or 0)
+    units = [one for one in titan.installed.values() if one.location_id == job.location_id]
+    names = dict.fromkeys(one.technician_name for one in titan.assignments.values() if one.job_id == job.id)
+    diagnosed = [
+        f"{item.sku.name}{TIMES}{item.qty.normalize():f} · estimate, {estimate.status.name.lower()}"
+        for estimate in titan.estimates.values()
+        if estimate.job_id == job.id
+        for item in estimate.items
+    ]
+    for form in titan.submissions.values():
+        if any(owner.type == "Job" and owner.id == job.id for owner in form.owners):
+            texts = {unit.name: unit.value for section in form.units for unit in section.units}
+            diagnosed.append(f"{texts.get('Part number', '')}{TIMES}{texts.get('Quantity', '')} · form")
+    return JobCard(
+        number=job.job_number,
+        status=job.job_status,
+        hold=f"{reason.name}: {job.hold_memo}" if reason and job.hold_memo else reason.name if reason else "",
+        customer=(customer.name + (" (do not mail)" if customer.do_not_mail else "")) if customer else "",
+        place=f"{location.address.street}, {location.address.city} {location.address.zip}" if location else "",
+        technicians=", ".join(names),
+        appliance=" · ".join(
+            " ".join(filter(None, (one.manufacturer, one.name, one.model, f"(serial {one.serial_number})")))
+            for one in units
+        ),
+        visits=[
+            f"{_when(one.start)} · {one.status}"
+            + (f" · {one.special_instructions}" if one.special_instructions else "")
+            for one in titan.visits(job)
+        ],
+        fields=[(one.name, one.value) for one in job.custom_fields],
+        diagnosed=diagnosed,
+        notes=[(_when(one.created_on), one.text) for one in reversed(titan.notes.get(job.id, []))],
+    )
+
+
+def _order_row(order: Order, now: datetime) -> OrderRow:
+    warehouse = WAREHOUSES.get(order.warehouse)
+    delivery, shipped = order.delivery_time(), order.ship_time()
+    is_delivered = delivery is not None and now >= delivery
+    return OrderRow(
+        number=order.number,
+        po_number=order.po_number,
+        parts=", ".join(f"{one.quantity}{TIMES}{one.part_number} ({one.make})" for one in order.lines),
+        source=f"{warehouse.name} {warehouse.number}" if warehouse else "Ships from the maker",
+        method=order.shipping_method,
+        status="Delivered" if is_delivered else order.status(now),
+        eta=order.eta.isoformat() if order.eta else "",
+        ships=_when(shipped),
+        arrives=_when(delivery),
+        tracking=tracking_of(order) if shipped is not None and now >= shipped else "",
+    )
+
+
+def _part_row(part: StockedPart) -> PartRow:
+    traits = {
+        "discontinued": part.is_discontinued and not part.replaced_by,
+        "ships from the maker": part.is_drop_ship_only,
+        "hazardous": part.is_hazmat,
+        "oversize": part.is_oversize,
+    }
+    remarks = [name for name, is_so in traits.items() if is_so]
+    if part.replaced_by:
+        remarks.append("replaced by " + " or ".join(number for _, number in part.replaced_by))
+    return PartRow(
+        number=part.number,
+        make=part.make,
+        description=part.description.capitalize(),
+        price="" if part.is_discontinued else _money(part.price),
+        stock=[part.stock.get(number) for number in WAREHOUSES],
+        remark=", ".join(remarks),
+    )

@@ -41,7 +41,7 @@ class SharedLimiter:
         self._store = store
         self._key = key
         self._burst = burst
-        self._every_s = (WINDOW_S + jitter_s) / per_minute
+        self._every_s = (WINDOW_S + jitter_s) / (per_minute - burst)
         self._clock = clock
         self._sleep = sleep
 

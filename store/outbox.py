@@ -11,6 +11,7 @@ from sqlmodel import col
 from models.outgoing import Outgoing
 from models.tables import OutboxRow, PartRequestRow
 from store.session import Store
+from store.sql import insert_new
 
 
 class Outbox:
@@ -21,19 +22,16 @@ class Outbox:
 
     def add(self, session: Session, request: PartRequestRow, outgoing: Outgoing, now: datetime) -> None:
         """Note what has to be told, inside the event's transaction. The same key again adds nothing."""
-        key = f"{request.shop}/{outgoing.key}"
-        if session.scalar(select(col(OutboxRow.id)).where(col(OutboxRow.key) == key)) is None:
-            session.add(
-                OutboxRow(
-                    shop=request.shop,
-                    request_id=request.id,
-                    job=request.job,
-                    job_number=request.job_number,
-                    key=key,
-                    outgoing=outgoing.model_dump(mode="json"),
-                    created_at=now,
-                )
-            )
+        row = OutboxRow(
+            shop=request.shop,
+            request_id=request.id,
+            job=request.job,
+            job_number=request.job_number,
+            key=f"{request.shop}/{outgoing.key}",
+            outgoing=outgoing.model_dump(mode="json"),
+            created_at=now,
+        )
+        insert_new(session, OutboxRow, [row.model_dump(exclude={"id"})])
 
     async def waiting(self, shop: str, request_id: str | None = None) -> list[OutboxRow]:
         """Return what is not told yet, oldest first."""

@@ -26,7 +26,7 @@ NoteOf = Callable[[int], BoardNote]
 
 
 @task(
-    task_run_name="write {event} into job {job_number}",
+    task_run_name="write into job {job_number}: {word}",
     retries=3,
     retry_delay_seconds=RETRY_DELAYS_S,
     retry_condition_fn=is_unsettled,
@@ -37,6 +37,7 @@ async def publish_event(
     job_number: str,  # noqa: ARG001  named in the task run
     *,
     event: str,
+    word: str,  # noqa: ARG001
     note: BoardNote | None,
     hold: Hold = Hold.LEAVE,
 ) -> PublishReport:

@@ -7,10 +7,10 @@ have no default: an empty resume must not approve (PREFECT.md 1.5).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from prefect.input import RunInput
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from decisions.questions import form_choices
 from models.approval import Answer, Offer
@@ -28,25 +28,36 @@ def decision_form(offer: Offer, approvers: Sequence[str], *, max_quantity: int, 
     branches = [choice.label for choice in choices.branches] or [FROM_MAKER]
     if offer.must_choose:
         parts = [CHOOSE, *parts]
-    if offer.must_choose and len(branches) > 1:
-        branches = [CHOOSE, *branches]
+        if len(branches) > 1:
+            branches = [CHOOSE, *branches]
     fields: dict[str, Any] = {
         "decision": (
             Literal["approve", "reject"],
             Field(title="Order it?", description="approve: the order is placed on these terms. reject: it is not."),
         ),
-        "approved_by": (
-            Literal[tuple(approvers)] if approvers else str,
-            Field(title="Your name", min_length=None if approvers else 1),
-        ),
-        "part": (Literal[tuple(parts)], Field(default=parts[0], title="Part")),
+        "approved_by": (_one_of(approvers), Field(title="Your name"))
+        if approvers
+        else (str, Field(title="Your name", min_length=1)),
+        "part": (_one_of(parts), Field(default=parts[0], title="Part")),
         "quantity": (int, Field(default=offer.quantity, ge=1, le=max_quantity, title="Quantity")),
-        "branch": (Literal[tuple(branches)], Field(default=branches[0], title="Ship from")),
-        "note": (str, Field(default="", title="Note (kept with the decision)")),
+        "branch": (_one_of(branches), Field(default=branches[0], title="Ship from")),
+        "note": (str, Field(default="", title="Note, kept with the decision")),
     }
     form = cast("type[RunInput]", create_model("PartDecision", __base__=RunInput, **fields))
     form._description = description  # noqa: SLF001  as RunInput.with_initial_data does
     return form
+
+
+def _one_of(entries: Sequence[str]) -> Any:
+    """Return the type of a list's entry. A `Literal` of one entry would be a constant nobody can fill in."""
+    known = tuple(entries)
+
+    def is_known(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"choose one of: {', '.join(known)}")
+        return value
+
+    return Annotated[str, AfterValidator(is_known), Field(json_schema_extra={"enum": list(known)})]
 
 
 def read_form(said: RunInput, offer: Offer) -> Answer:

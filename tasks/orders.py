@@ -109,7 +109,9 @@ async def _read_order(
         )
     other = detect_substitution(PartRef(make=request.make, number=request.part_number), status)
     if other is not None and str(other.shipped) != request.substituted_by:
-        await tell_substitution(house, request, other, await read_job(request.shop, JobRef(request.job)))
+        await tell_substitution(
+            house, request, other, await read_job(request.shop, JobRef(request.job), request.job_number)
+        )
     return OrderSeen(order.order_number, state, when)
 
 
@@ -126,7 +128,7 @@ async def _settle(house: House, request: PartRequestRow, now: Together, today: d
     digest = told_digest(now.state, now.eta, tracking)
     if digest == request.told:
         return Look(request_id=request.id, outcome="unchanged", words=now.words)
-    job = await read_job(request.shop, JobRef(request.job))
+    job = await read_job(request.shop, JobRef(request.job), request.job_number)
     request = await house.books.requests.get(request.id) or request
     outgoing = events.changed(
         story_of(house, request),

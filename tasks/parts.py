@@ -16,8 +16,8 @@ from tasks.house import open_house
 from tasks.retrying import RETRY_DELAYS_S, is_transient
 
 
-@task(task_run_name="read job {job}", retries=3, retry_delay_seconds=RETRY_DELAYS_S, retry_condition_fn=is_transient)
-async def read_job(shop: str, job: JobRef) -> JobView:
+@task(task_run_name="read job {number}", retries=3, retry_delay_seconds=RETRY_DELAYS_S, retry_condition_fn=is_transient)
+async def read_job(shop: str, job: JobRef, number: str) -> JobView:  # noqa: ARG001  named in the task run
     """Read the job: is it still open, where does the part go, who may approve? Raises: TransientError."""
     async with open_house(shop) as house:
         return await house.platform.get_job(job)

@@ -30,7 +30,13 @@ async def _tell(house: House, row: OutboxRow) -> None:
     outgoing = Outgoing.model_validate(row.outgoing)
     try:
         report = await publish_event(
-            row.shop, row.job, row.job_number, event=outgoing.key, note=outgoing.note, hold=outgoing.hold
+            row.shop,
+            row.job,
+            row.job_number,
+            event=outgoing.key,
+            word=outgoing.event,
+            note=outgoing.note,
+            hold=outgoing.hold,
         )
     except (RejectedError, NotFoundError) as error:
         # The job is gone, or refuses to be written: the event stays in the audit log, and a person is told.
@@ -50,7 +56,7 @@ async def _tell(house: House, row: OutboxRow) -> None:
 
 
 @task(
-    task_run_name="tell of job {job_number}",
+    task_run_name="send: {letter.subject}",
     retries=3,
     retry_delay_seconds=RETRY_DELAYS_S,
     retry_condition_fn=is_transient,

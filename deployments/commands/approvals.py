@@ -43,7 +43,7 @@ def list_(
     if not rows:
         talk.out().print("No question waits for an answer." if not everything else "No question was ever asked.")
         return
-    talk.out().print(_table(rows))
+    talk.out().print(questions_table(rows))
     talk.out().print("Answer with: truckroll approvals approve ID --by NAME   (or reject; `show ID` has the details)")
 
 
@@ -95,9 +95,7 @@ def approve(
 @app.command()
 def reject(approval_id: Id, by: By, note: Note = "", as_json: AsJson = False) -> None:
     """Reject: the part is not ordered, and the job says so."""
-    _settle(
-        approval_id, Answer(decision="reject", by=_name(by), note=note, via="command line"), as_json=as_json
-    )
+    _settle(approval_id, Answer(decision="reject", by=_name(by), note=note, via="command line"), as_json=as_json)
 
 
 def _settle(approval_id: str, answer: Answer, *, as_json: bool) -> None:
@@ -201,7 +199,8 @@ def _choice(part: OfferedPart) -> dict[str, Any]:
     }
 
 
-def _table(rows: Sequence[ApprovalRow]) -> Any:
+def questions_table(rows: Sequence[ApprovalRow]) -> Any:
+    """Return the questions as a table for people."""
     shown = talk.table("Questions", "ID", "Job", "Part", "Qty#", "Each#", "Branch", "Status", "Asked", "Expires")
     for row in rows:
         offer = Offer.model_validate(row.offer)

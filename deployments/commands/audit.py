@@ -33,9 +33,7 @@ def audit(
     known_shop(shop)
     after = _since(since) if since else None
     rows = with_books(
-        lambda books: books.audit.list(
-            shop=shop, record=record, process=process, event=event, since=after, limit=limit
-        )
+        lambda books: books.audit.list(shop=shop, record=record, process=process, event=event, since=after, limit=limit)
     )
     in_order = list(reversed(rows))
     if as_json:

@@ -1,3 +1,146 @@
-"""`truckroll demo`."""
-def demo() -> None:
-    """Placeholder replaced below."""
+"""`truckroll demo`: the whole house on a fresh machine, with a sandbox for the vendors."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from deployments import children, talk
+from deployments.home import Home
+from models.errors import TruckrollError
+
+if TYPE_CHECKING:
+    from deployments.demo.play import Play
+    from deployments.demo.stage import Stage
+    from deployments.server import Server
+    from deployments.supervisor import Supervisor
+    from models.tables import ApprovalRow
+    from store import Books
+
+
+def demo(
+    auto_approve: Annotated[
+        bool, typer.Option("--auto-approve", help="Answer the questions as the technicians, and check the end.")
+    ] = False,
+    leave: Annotated[bool, typer.Option("--exit", help="Stop when it is played, instead of staying up.")] = False,
+    port: Annotated[int | None, typer.Option(help="Prefect's port; another is taken when it is in use.")] = None,
+    sandbox_port: Annotated[int | None, typer.Option(help="The sandbox's port; likewise.")] = None,
+) -> None:
+    """Play the parts loop with a sandbox: three diagnosed parts, three questions; approve them where you like."""
+    # The play needs the store and the rules; `truckroll --help` does not.
+    from deployments.demo.play import StoppedEarlyError
+    from deployments.demo.stage import set_stage
+    from deployments.supervisor import Supervisor
+    from models.settings import HouseSettings
+    from store import Books
+
+    began = time.monotonic()
+    stage = set_stage(say=talk.say, sandbox_port=sandbox_port)
+    all_well = True
+    try:
+        with Supervisor(stage.home, say=talk.say) as keeper, Books.open(HouseSettings().database) as books:
+            all_well = _play(stage, keeper, books, auto_approve=auto_approve, port=port, began=began)
+            if not leave:
+                talk.say("Everything stays up. Ctrl-C stops it all.")
+                keeper.keep()
+    except StoppedEarlyError:
+        raise typer.Exit(talk.STOPPED) from None
+    except TruckrollError:
+        _show_logs(stage.home)
+        raise
+    if not all_well:
+        talk.say(f"The logs are in {stage.home.logs}")
+        raise typer.Exit(talk.FAILED)
+
+
+def _play(
+    stage: Stage, keeper: Supervisor, books: Books, *, auto_approve: bool, port: int | None, began: float
+) -> bool:
+    from deployments.commands.house import runner
+    from deployments.demo.play import DIAGNOSES, Play
+    from deployments.demo.stage import SHOP
+    from deployments.home import client_environment
+    from deployments.serve import READY
+    from deployments.supervisor import wait_for_http
+
+    sandbox = keeper.add(stage.sandbox())
+    server = keeper.use_server(port)
+    os.environ.update(client_environment(stage.home, server.api_url))
+    wait_for_http(f"{stage.sandbox_url}/_sandbox", sandbox, 30)
+    play = Play(stage, keeper, books, server.api_url)
+    play.diagnose()
+    serving = keeper.add(runner(stage.home, server.api_url, [SHOP], stage.secrets))
+    talk.say(f"[bold]Sandbox[/] {stage.sandbox_url}   [bold]Prefect[/] {server.ui_url}")
+    talk.say("Three technicians have diagnosed a part each; waiting for the questions ...")
+    play.wait("the runner", 90, lambda: READY in children.tail(serving.log) or None)
+    questions = play.ask()
+    for one in DIAGNOSES:
+        talk.say(f"  job {one.job}: {one.part_number}, {one.words}")
+    if not auto_approve:
+        _show_questions(stage, server, questions)
+        return True
+    play.approve(questions)
+    talk.say("All three are approved; waiting for the orders ...")
+    play.wait_until_ordered()
+    talk.say("Ordered. Two days pass in the sandbox, and the ETA watch looks ...")
+    play.follow(days=2)
+    return _show_checks(play, questions, began)
+
+
+def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) -> None:
+    from rich.panel import Panel
+
+    from deployments.commands.approvals import questions_table
+
+    console = talk.out()
+    console.print(questions_table(questions))
+    lines = ["[bold]In Prefect[/]: open the run, then the ⋮ menu at the top right, then Resume; fill the form."]
+    lines += [f"  job {row.job_number}: {server.run_url(row.flow_run_id)}" for row in questions]
+    first = questions[0]
+    name = first.approvers[0] if first.approvers else "NAME"
+    lines += [
+        "",
+        "[bold]On the command line[/], in another terminal in this folder:",
+        f"  export {escape(stage.for_other_terminals())}",
+        f'  .venv/bin/truckroll approvals approve {first.id} --by "{escape(name)}"',
+        "",
+        f"[bold]What the vendors see[/]: {stage.sandbox_url}/",
+    ]
+    console.print(Panel("\n".join(lines), title="Three parts wait for an answer", expand=False))
+
+
+def _show_checks(play: Play, questions: list[ApprovalRow], began: float) -> bool:
+    from deployments.demo.checks import check_all
+
+    async def answered() -> list[ApprovalRow]:
+        found = [await play.books.approvals.get(row.id) for row in questions]
+        return [row for row in found if row is not None]
+
+    checks = check_all(play.sandbox.state(), asyncio.run(answered()))
+    shown = talk.table("What is in the sandbox now", "Job", "", "Must be so", "Found")
+    for check in checks:
+        talk.add(shown, check.job, "ok" if check.ok else "NO", check.what, check.found)
+    console = talk.out()
+    console.print(shown)
+    wrong = [check for check in checks if not check.ok]
+    if wrong:
+        console.print(f"[bold red]{len(wrong)} of {len(checks)} checks failed.[/]")
+        for check in wrong:
+            console.print(f"  job {check.job}: {check.what}; found: {check.found}", markup=False)
+    else:
+        console.print(
+            f"[bold green]All {len(checks)} checks hold[/], {time.monotonic() - began:.0f} s after the start."
+        )
+    return not wrong
+
+
+def _show_logs(home: Home) -> None:
+    for log in sorted(home.logs.glob("*.log")):
+        last = children.tail(log, 3)
+        if last:
+            talk.say(f"[dim]{escape(str(log))}, last lines:[/]\n{escape(last)}")

@@ -62,9 +62,7 @@ def retry(
         raise usage("--placed and --not-placed speak of one entry: name exactly one.")
     known_shop(shop)
     join_server()
-    outcomes = with_books(
-        lambda books: _retry(books, ids, shop, placed=tuple(placed or ()), not_placed=not_placed)
-    )
+    outcomes = with_books(lambda books: _retry(books, ids, shop, placed=tuple(placed or ()), not_placed=not_placed))
     if as_json:
         talk.print_json({"retried": outcomes})
     for outcome in outcomes:

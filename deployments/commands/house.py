@@ -72,7 +72,7 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Its port; another is taken when this one is in use.")] = SANDBOX_PORT,
     smtp_port: Annotated[int, typer.Option("--smtp-port", help="Its mailbox's port.")] = SMTP_PORT,
 ) -> None:
-    """Run the stand-in vendors: the same contracts over real HTTP, with state. More options: --help of `python -m sandbox`."""
+    """Run the stand-in vendors: the same contracts over real HTTP, with state. See also `python -m sandbox --help`."""
     chosen, mail = children.free_port(port), children.free_port(smtp_port)
     for wanted, taken, what in ((port, chosen, "sandbox"), (smtp_port, mail, "mailbox")):
         if wanted != taken:
@@ -115,6 +115,3 @@ def _check(name: str) -> list[CheckLine]:
 
 def _as_object(shop: str, line: CheckLine) -> dict[str, Any]:
     return {"shop": shop, "ok": line.ok, "what": line.what, "words": line.words, "fix": line.fix}
-
-
-

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def status(shop: OfShop = None, as_json: AsJson = False) -> None:
-    """Show, for each shop, the part requests by stage, the open orders with their ETA, what is held, the last passes."""
+    """Show, for each shop, its part requests by stage, open orders with ETA, what is held, and the last passes."""
     known_shop(shop)
     server = join_server()
     names = [shop] if shop else shop_names(HouseSettings().shops)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from sandbox.errors import RefusedError
 from sandbox.servicetitan.records import Address, Contact, Customer, CustomField, Job, Location, PhoneSettings
@@ -44,7 +44,7 @@ class NewJob(PeopleBody):
     state: str = "AL"
     zip: str = "35203"
     technician: str = "Dana Whitfield"
-    start: datetime | None = None
+    start: AwareDatetime | None = None
     appliance: str = ""
     manufacturer: str = ""
     model: str = ""

@@ -31,6 +31,8 @@ class PageQuery(BaseModel):
 
     default_active: ClassVar[Active] = "True"
     sortable: ClassVar[frozenset[str]] = frozenset({"id", "created_on", "modified_on"})
+    attributes: ClassVar[dict[str, str]] = {"created_by": "created_by_id"}
+    """Sort fields whose record attribute is called otherwise."""
 
     def admits(self, record: Any) -> bool:
         """Tell whether the record passes the filters every list shares, as far as this list has them."""
@@ -165,7 +167,7 @@ def _order_of(query: PageQuery) -> tuple[str, bool]:
     field = to_snake(name)
     if field not in query.sortable:
         raise RefusedError(400, f"Cannot sort by {name}.", {"sort": [f"unknown field {name}"]})
-    return field, sign == "-"
+    return query.attributes.get(field, field), sign == "-"
 
 
 def within(record: Any, field: str, query: Any, after: str, before: str) -> bool:

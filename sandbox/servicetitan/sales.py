@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from pydantic.alias_generators import to_snake
 
 from sandbox.servicetitan.door import TheTitan, api
 from sandbox.servicetitan.queries import (
@@ -38,8 +40,8 @@ class EstimatesQuery(Ids, Dates, ActiveOnly, Sorted):
     sold_after: QueryTime | None = None
     sold_before: QueryTime | None = None
     status: str | None = None
-    order_by: str | None = None
-    order_by_direction: str | None = None
+    order_by: Literal["Id", "CreatedOn", "ModifiedOn"] | None = None
+    order_by_direction: Literal["asc", "desc"] = "asc"
     location_id: QueryInt | None = None
 
     def wants(self, one: Estimate) -> bool:
@@ -70,7 +72,8 @@ class ItemsQuery(Ids, Dates, ActiveOnly, Sorted):
 async def list_estimates(request: Request, titan: TheTitan) -> JSONResponse:
     """List estimates with their items."""
     query = titan_query(EstimatesQuery, request)
-    return page_of([one for one in titan.estimates.values() if query.wants(one)], query)
+    order = (to_snake(query.order_by), query.order_by_direction == "desc") if query.order_by else None
+    return page_of([one for one in titan.estimates.values() if query.wants(one)], query, order=order)
 
 
 @router.get("/estimates/items")

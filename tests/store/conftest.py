@@ -41,6 +41,8 @@ def postgres() -> Iterator[str]:
         pytest.skip(f"PostgreSQL cannot start here: {error}")
     admin = server.get_uri()
     with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # it lives as long as the tests
+        connection.execute("SELECT pg_reload_conf()")
         connection.execute("CREATE DATABASE template")
     Store.open(_database(admin, "template")).close()
     yield admin
@@ -56,9 +58,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[bool], str]]:
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[bool], str]:
     """Make the URL of a new database: with the tables, or empty."""
-    made: list[str] = []
 
     def sqlite(with_tables: bool = True) -> str:
         path = tmp_path / f"{next(_numbers)}.db"
@@ -68,20 +69,12 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
 
     def postgres(with_tables: bool = True) -> str:
         name = f"t{next(_numbers)}"
-        made.append(name)
         source = "template" if with_tables else "template1"
         with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {source}".encode())
         return _database(request.getfixturevalue("postgres"), name)
 
-    if request.param == "postgres":
-        request.getfixturevalue("postgres")
-        yield postgres
-        with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
-            for name in made:
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-    else:
-        yield sqlite
+    return postgres if request.param == "postgres" else sqlite
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from store_stand_ins import Clock
 from models.base import JobRef
 from models.errors import TruckrollError
 from models.job import DiagnosedPart
+from models.outgoing import Outgoing
 from models.part import LineState
 from models.request import Stage
 from store import Books
@@ -270,3 +271,23 @@ async def test_open_orders_come_due(books: Books, clock: Clock) -> None:
             await books.orders.update(done.id, **wrong)
     with pytest.raises(TruckrollError):
         await books.orders.update(9999, looks=1)
+
+
+async def test_what_has_to_be_told_is_noted_once(books: Books, url: str, clock: Clock) -> None:
+    row, _ = await books.requests.register("demo", diagnosed("a"), clock())
+    ordered = Outgoing(key=f"{row.id}/ordered", event="ordered")
+    with Books.open(url) as others:
+        await asyncio.gather(
+            *(
+                side.store.run(lambda session, side=side: side.outbox.add(session, row, ordered, clock()))
+                for _ in range(3)
+                for side in (books, others)
+            )
+        )
+    [waiting] = await books.outbox.waiting("demo", row.id)
+    assert (waiting.key, waiting.outgoing["key"]) == (f"demo/{row.id}/ordered", f"{row.id}/ordered")
+    assert await books.outbox.waiting("other") == []
+    await books.outbox.told(waiting.id, clock())
+    assert await books.outbox.waiting("demo") == []
+    await books.store.run(lambda session: books.outbox.add(session, row, ordered, clock()))
+    assert await books.outbox.waiting("demo") == [], "told is told"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +32,7 @@ from models.errors import (
 )
 from models.tables import CursorRow, EffectRow
 from store import Books
+from store.effect_rows import Mine
 from store.effects import Effects, model_codec
 from store.owner import Owner
 
@@ -234,9 +238,17 @@ async def test_a_canceled_write_is_looked_up_at_once_by_the_next_call(books: Boo
     assert vendor.posts == 1
 
 
-async def test_a_call_canceled_before_its_write_leaves_nothing_in_doubt(books: Books, clock: Clock) -> None:
+async def test_a_call_canceled_before_its_write_leaves_nothing_in_doubt(
+    books: Books, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else an order that never left would need a person."""
-    vendor = Vendor()
+    vendor, handed_over, submit = Vendor(), [], books.store.submit
+
+    def remember(fn: Callable[[Session], Any]) -> Future[Any]:
+        handed_over.append(submit(fn))
+        return handed_over[-1]
+
+    monkeypatch.setattr(books.store, "submit", remember)
     rival = EffectRow(key=KEY, status="done", lease_expires_at=clock(), created_at=clock(), updated_at=clock())
     with pytest.raises(ZeroDivisionError), books.store.transaction() as session:  # keeps the claim waiting
         session.add(rival)
@@ -247,13 +259,18 @@ async def test_a_call_canceled_before_its_write_leaves_nothing_in_doubt(books: B
         with pytest.raises(asyncio.CancelledError):
             await task
         raise ZeroDivisionError  # roll back: the claim now goes through, for a task that is gone
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        row = await books.effects.status(KEY)
-        if row is None:
-            break
+    [claim, undo] = await asyncio.to_thread(_results, handed_over, 2)
+    assert (claim, undo) == (Mine(None), None)
+    assert await books.effects.status(KEY) is None
     assert await books.effects.once(KEY, create=vendor.create) == "id-1"
     assert vendor.posts == 1
+
+
+def _results(futures: list[Future[Any]], count: int) -> list[Any]:
+    until = time.monotonic() + 10
+    while len(futures) < count and time.monotonic() < until:
+        time.sleep(0.01)
+    return [future.result(10) for future in futures]
 
 
 async def test_a_second_worker_gives_way_or_waits(books: Books, url: str, clock: Clock) -> None:

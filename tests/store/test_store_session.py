@@ -92,6 +92,32 @@ def test_sqlite_is_set_up_for_several_processes(tmp_path: Path) -> None:
     store.close()
 
 
+def test_sqlite_transactions_that_read_and_then_write_take_turns(tmp_path: Path, clock: Clock) -> None:
+    store, errors = Store.open(f"sqlite:///{tmp_path}/t.db"), []
+    with store.transaction() as session:
+        session.add(CursorRow(shop="demo", name="a", value="0", updated_at=clock()))
+
+    def count() -> None:
+        try:
+            for _ in range(5):
+                with store.transaction() as session:
+                    row = session.get_one(CursorRow, ("demo", "a"))
+                    time.sleep(0.01)
+                    row.value = str(int(row.value) + 1)
+        except DBAPIError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=count) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with store.reading() as session:
+        assert session.get_one(CursorRow, ("demo", "a")).value == "10"
+    store.close()
+
+
 @pytest.mark.parametrize(
     "url",
     ["sqlite://", "sqlite:///:memory:", "mysql://x@127.0.0.1/x", "postgresql://u:secret@127.0.0.1:1/x", "nonsense"],

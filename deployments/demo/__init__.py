@@ -1,0 +1,1 @@
+"""The demo: a sandbox, a shop, three diagnosed parts, and the whole loop running before one's eyes."""

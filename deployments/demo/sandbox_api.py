@@ -1,0 +1,35 @@
+"""The sandbox's control side, as the demo uses it: what people do at the vendors, and what is there in the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+
+class SandboxApi:
+    """A client of `/_sandbox`."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=f"{url}/_sandbox", timeout=20, trust_env=False)
+
+    def set_stock(self, number: str, stock: dict[str, int]) -> None:
+        """Set a part's stock by branch."""
+        self._post(f"/marcone/parts/{number}", {"stock": stock})
+
+    def diagnose(self, job: str, part_number: str, quantity: int) -> None:
+        """Let the technician put a sold estimate with the part on the job."""
+        self._post(f"/servicetitan/jobs/{job}/diagnose", {"part_number": part_number, "quantity": quantity})
+
+    def advance(self, days: float) -> None:
+        """Move the sandbox's clock on."""
+        self._post("/clock/advance", {"days": days})
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that is in the vendors' systems, and the mails."""
+        reply = self._http.get("/state").raise_for_status()
+        state: dict[str, Any] = reply.json()
+        return state
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        self._http.post(path, json=body).raise_for_status()

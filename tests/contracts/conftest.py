@@ -1,0 +1,15 @@
+"""The connectors with every vendor call recorded and answered from memory."""
+
+from __future__ import annotations
+
+from tests.connectors.conftest import (  # noqa: F401  the same clients and vendors
+    _no_backoff,
+    _secrets,
+    anyio_backend,
+    marcone,
+    marcone_settings,
+    pauses,
+    st,
+    st_settings,
+    vendors,
+)
