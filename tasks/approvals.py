@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from decisions.answers import judge_answer
+from decisions.answers import judge_answer, same_name
 from models.approval import Accepted, Answer, ApprovalStatus, Offer, Refused
 from models.base import ApprovalId, utc_now
 from models.shop import Shop
@@ -68,9 +68,9 @@ async def answer_question(
 
 
 async def _commit(books: Books, row: ApprovalRow, answer: Answer, judged: Accepted) -> ApprovalRow | None:
-    return await books.approvals.answer(
-        row.id, judged, by=answer.by.strip(), via=answer.via, note=answer.note, now=utc_now()
-    )
+    # As the job platform spells the name, however it was typed.
+    by = next((name for name in row.approvers if same_name(name, answer.by)), answer.by.strip())
+    return await books.approvals.answer(row.id, judged, by=by, via=answer.via, note=answer.note, now=utc_now())
 
 
 async def _audit(books: Books, row: ApprovalRow, event: str, answer: Answer, why: str = "") -> None:

@@ -6,6 +6,7 @@ HTTP 200 with status REJECT or ABORT in the body (PREFECT.md 1.5), so the body i
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ _OK = 200
 _CREATED = 201
 _NOT_FOUND = 404
 _CONFLICT = 409
+_BUSY = 503
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,20 @@ class RunState:
     def is_resuming(self) -> bool:
         """Answered, and waiting for a worker to take it up."""
         return self.type == "SCHEDULED" and self.name == "Resuming"
+
+
+class _PatientTransport(httpx.AsyncHTTPTransport):
+    """Repeats what Prefect's server was too busy for: on SQLite it answers 503 while its database is locked."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send; on 503 wait a little and send again. Everything sent here may be repeated."""
+        for pause_s in (0.2, 0.5, 1.0, 2.0):
+            reply = await super().handle_async_request(request)
+            if reply.status_code != _BUSY:
+                return reply
+            await reply.aclose()
+            await asyncio.sleep(pause_s)
+        return await super().handle_async_request(request)
 
 
 class PrefectApi:
@@ -121,7 +137,8 @@ async def prefect_api() -> AsyncIterator[PrefectApi | None]:
         return
     auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
     basic = httpx.BasicAuth(*auth.split(":", 1)) if ":" in auth else None
-    async with httpx.AsyncClient(base_url=url.rstrip("/"), auth=basic, timeout=20, trust_env=False) as http:
+    transport = _PatientTransport()
+    async with httpx.AsyncClient(base_url=url.rstrip("/"), auth=basic, timeout=20, transport=transport) as http:
         try:
             (await http.get("/health")).raise_for_status()
         except httpx.HTTPError:

@@ -92,7 +92,10 @@ async def test_both_sides_let_us_in(house: House) -> None:
 @pytest.mark.parametrize("source", ["estimate", "custom_field", "form"])
 async def test_a_diagnosis_is_read_wherever_the_technician_puts_it(house: House, source: str) -> None:
     """PL-2, PL-3."""
-    await house.tell("/servicetitan/jobs/48213/diagnose", **{"part_number": "WPW10348269", "quantity": 2, "as": source})
+    await house.tell(
+        "/servicetitan/jobs/48213/diagnose",
+        **{"part_number": "WPW10348269", "quantity": 2, "as": source, "model": "WDT750SAHZ0"},
+    )
     pages = [found async for found in house.jobs(diagnosis_from=source).diagnosed_parts(lately())]
     (part,) = [part for found in pages for part in found.parts]
     assert "WPW10348269" in part.numbers

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from deployments.home import QUIET, SERVER_SETTINGS
 from sandbox import marcone, servicetitan
 from tests.crash.house import CrashHouse
-from tests.crash.steps import go_on
+from tests.crash.steps import READS_BY_POST, STEPS, go_on
 from tests.crash.vendors import (
     REPOSITORY,
     MailServer,
@@ -103,9 +104,7 @@ def shops(base: Path, sandbox: Sandbox, mail: MailServer) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_house(
-    base: Path, prefect_server: str, sandbox: Sandbox, mail: MailServer, shops: Path
-) -> Iterator[MakeHouse]:
+def make_house(base: Path, prefect_server: str, sandbox: Sandbox, mail: MailServer, shops: Path) -> Iterator[MakeHouse]:
     """Open a fresh house beside vendors that have forgotten everything."""
     numbers = count(1)
     houses: list[CrashHouse] = []
@@ -146,10 +145,27 @@ def house(make_house: MakeHouse) -> Iterator[CrashHouse]:
     house.stop()
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """A loop that nobody disturbed: what stood everywhere after each pass, and the writes of each, in order."""
+
+    after: dict[str, dict[str, Any]]
+    writes: dict[str, list[str]]
+
+
 @pytest.fixture(scope="session")
-def undisturbed(make_house: MakeHouse) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """What stands everywhere after a loop that nobody disturbed, and the writes it made, in order."""
+def undisturbed(make_house: MakeHouse) -> Undisturbed:
     house = make_house()
-    go_on(house)
-    writes = [(entry["method"], entry["path"]) for entry in house.sandbox.requests() if entry["method"] != "GET"]
-    return house.end_of(), writes
+    seen = Undisturbed({}, {})
+    so_far = 0
+    for step in STEPS:
+        go_on(house, [step])
+        requests = house.sandbox.requests()
+        seen.writes[step] = [
+            f"{entry['method']} {entry['path']}"
+            for entry in requests[so_far:]
+            if entry["method"] != "GET" and not entry["path"].endswith(READS_BY_POST)
+        ]
+        so_far = len(requests)
+        seen.after[step] = house.end()
+    return seen

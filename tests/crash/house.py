@@ -150,10 +150,6 @@ class CrashHouse:
     def diagnose(self, job: str = "48213", part_number: str = "WPW10348269", quantity: int = 1) -> None:
         self.sandbox.diagnose(job, part_number, quantity)
 
-    def questions(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.command("approvals", "list", "--json")["approvals"]
-        return rows
-
     def approve_all(self) -> int:
         """Answer every open question as the technician on the job would."""
         questions = self.rows("select id, approvers from approvals where status = 'requested'")
@@ -228,6 +224,12 @@ class CrashHouse:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(query)]
 
+    def has_ledger(self) -> bool:
+        """Tell whether a worker lived long enough to make the tables."""
+        if not (self.root / "truckroll.db").exists():
+            return False
+        return bool(self.rows("select name from sqlite_master where name = 'approvals'"))
+
     def stages(self) -> dict[str, str]:
         return {row["id"]: row["stage"] for row in self.rows("select id, stage from part_requests order by id")}
 
@@ -264,11 +266,12 @@ class CrashHouse:
             for order in self.sandbox.orders()
         ]
 
-    def end_of(self, job: str = "48213") -> dict[str, Any]:
+    def end(self, job: str = "48213") -> dict[str, Any]:
         """Return everything that must be the same whatever happened on the way."""
         found = self.sandbox.job(job)
         return {
             "orders": self.orders(),
+            "approvals": self.rows("select id, status, po_number, decided_by from approvals order by id"),
             "followed orders": self.rows("select order_number, po_number, state, is_open from part_orders order by id"),
             "times put on hold": self.holds(job),
             "job": (found["jobStatus"], found["hold_reason"], found["hold_memo"]),

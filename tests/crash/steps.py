@@ -12,8 +12,6 @@ STEPS = ("asked", "ordered", "shipped", "arrived")
 
 PROCESS = {"asked": "diagnosis-watch", "ordered": "parts-loop", "shipped": "eta-watch", "arrived": "eta-watch"}
 
-VENDORS = "/servicetitan/*"
-
 
 @dataclass(frozen=True)
 class Write:
@@ -24,7 +22,41 @@ class Write:
     match: str
 
     def __str__(self) -> str:
-        return f"{self.what}, {self.step}"
+        return f"{self.what} ({self.step})"
+
+
+FIELDS = "PATCH /servicetitan/jpm/v2/tenant/*/jobs/*"
+NOTE = "POST /servicetitan/jpm/v2/tenant/*/jobs/*/notes"
+HOLD = "PUT /servicetitan/jpm/v2/tenant/*/jobs/*/hold"
+HOLD_OFF = "DELETE /servicetitan/jpm/v2/tenant/*/appointments/*/hold"
+VISIT = "PUT /servicetitan/jpm/v2/tenant/*/appointments/*/special-instructions"
+ORDER = "POST /marcone/orders/purchaseorder"
+
+PURCHASE_ORDER = Write("ordered", "the purchase order", ORDER)
+
+WRITES = (
+    Write("asked", "the job's fields", FIELDS),
+    Write("asked", "the note", NOTE),
+    Write("asked", "the hold", HOLD),
+    Write("asked", "the visit's line", VISIT),
+    PURCHASE_ORDER,
+    Write("ordered", "the job's fields", FIELDS),
+    Write("ordered", "the note", NOTE),
+    Write("ordered", "the visit's line", VISIT),
+    Write("shipped", "the job's fields", FIELDS),
+    Write("shipped", "the note", NOTE),
+    Write("shipped", "the visit's line", VISIT),
+    Write("arrived", "the job's fields", FIELDS),
+    Write("arrived", "the note", NOTE),
+    Write("arrived", "the end of the hold", HOLD_OFF),
+    Write("arrived", "the visit's line", VISIT),
+)
+"""Every write of the loop, in order. A test compares it with what the sandbox really got."""
+
+BOARD_WRITES = tuple(write for write in WRITES if write is not PURCHASE_ORDER)
+"""Those that can be looked for, and so need nobody."""
+
+READS_BY_POST = ("/token", "/AccessToken", "/lookup", "/getshippingmethods", "/orderstatus", "/trackpackage")
 
 
 def prepare(house: CrashHouse, step: str) -> None:

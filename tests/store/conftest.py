@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,6 +48,7 @@ def postgres() -> Iterator[str]:
         connection.execute("CREATE DATABASE template")
     Store.open(_database(admin, "template")).close()
     yield admin
+    os.kill(server.get_pid(), signal.SIGQUIT)  # at once: nothing of it is kept, so nothing needs writing out
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 

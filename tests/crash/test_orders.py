@@ -1,0 +1,138 @@
+"""The purchase order: Marcone has no look-up by PO number, so after a lost answer only a person can tell.
+
+These use the plain command, `truckroll ...`, as a person or a schedule would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.crash.conftest import MakeHouse, Undisturbed
+from tests.crash.house import CrashHouse
+from tests.crash.steps import ORDER, go_on, prepare
+
+pytestmark = pytest.mark.crash
+
+REQUEST = "demo-48213-1"
+PO = "48213-1"
+
+
+@pytest.fixture
+def plain(make_house: MakeHouse) -> Iterator[CrashHouse]:
+    house = make_house(plain=True)
+    yield house
+    house.stop()
+
+
+def lose_the_outcome(house: CrashHouse, kind: str) -> dict[str, Any]:
+    """Approve, order, and lose the outcome in this way. Returns the held entry."""
+    go_on(house, ["asked"])
+    prepare(house, "ordered")
+    house.sandbox.arm(ORDER, kind)
+    if kind.startswith("stall"):
+        house.kill_when_it_hangs("parts-loop")
+    report = house.run("parts-loop")
+    house.sandbox.clear_faults()
+    assert [(item["id"], item["outcome"]) for item in report["items"]] == [(REQUEST, "unresolved")]
+    assert house.stages() == {REQUEST: "unresolved"}
+    [held] = house.command("held", "list", "--json")["held"]
+    assert held["record"] == REQUEST
+    assert held["reason"]
+    assert held["fix"]
+    # A person must find the PO number somewhere: in the job.
+    [told] = [note["text"] for note in house.sandbox.job("48213")["notes"] if " unresolved " in note["text"]]
+    assert f"PO {PO}" in told
+    return dict(held)
+
+
+def keep_still(house: CrashHouse, orders: int) -> None:
+    """Pass after pass, an unresolved order is neither sent again nor forgotten."""
+    for process in ("parts-loop", "diagnosis-watch"):
+        house.run(process)
+    assert len(house.orders()) == orders
+    assert house.stages() == {REQUEST: "unresolved"}
+    assert len(house.held()) == 1
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("stall_before", id="killed before the purchase order"),
+        pytest.param("drop_before", id="the connection was cut before the purchase order arrived"),
+    ],
+)
+def test_an_order_that_never_landed(plain: CrashHouse, kind: str) -> None:
+    """Nothing is ordered until a person says that nothing landed; then the technician is asked again, and one is."""
+    held = lose_the_outcome(plain, kind)
+    keep_still(plain, orders=0)
+
+    plain.command("held", "retry", str(held["id"]), "--not-placed", "--json")
+    [asked] = plain.run("parts-loop")["items"]
+    assert asked["outcome"] == "awaiting_approval"
+    assert plain.orders() == []
+    assert plain.approve_all() == 1
+    plain.run("parts-loop")
+
+    [order] = plain.orders()
+    assert order["po_number"] != PO
+    assert order["lines"] == [("WPW10348269", 1)]
+    assert plain.stages() == {REQUEST: "ordered"}
+    go_on(plain, ["shipped", "arrived"])
+    assert plain.stages() == {REQUEST: "arrived"}
+    assert len(plain.orders()) == 1
+    assert plain.held() == []
+    assert plain.holds() == 1
+    events = [event.split()[2].rstrip("]") for event in plain.events()]
+    assert events == ["asked", "unresolved", "asked", "ordered", "shipped", "delivered"]
+    assert len(set(plain.markers())) == len(plain.markers())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("stall_after", id="killed after the purchase order"),
+        pytest.param("lost_answer", id="the answer to the purchase order was lost"),
+    ],
+)
+def test_an_order_that_landed(plain: CrashHouse, undisturbed: Undisturbed, kind: str) -> None:
+    """The order stands once; when a person has found its number, it is followed to its end."""
+    held = lose_the_outcome(plain, kind)
+    keep_still(plain, orders=1)
+
+    plain.command("held", "retry", str(held["id"]), "--placed", "90000001", "--json")
+    [item] = plain.run("parts-loop")["items"]
+
+    assert item["outcome"] == "ordered"
+    assert _apart_from_the_notes(plain.end()) == _apart_from_the_notes(undisturbed.after["ordered"])
+    go_on(plain, ["shipped", "arrived"])
+    end = plain.end()
+    assert _apart_from_the_notes(end) == _apart_from_the_notes(undisturbed.after["arrived"])
+    told = [f"[truckroll {REQUEST} unresolved a1]"]
+    assert [note for note in end["notes"] if note not in told] == undisturbed.after["arrived"]["notes"]
+    assert len(set(plain.markers())) == len(plain.markers())
+
+
+def test_two_workers_at_once(house: CrashHouse, undisturbed: Undisturbed) -> None:
+    """Two passes started together on one approved request: one order, told once."""
+    go_on(house, ["asked"])
+    prepare(house, "ordered")
+    house.sandbox.post("/faults", {"match": ORDER, "kind": "delay", "seconds": 1.5})
+
+    runs = [house.start_pass("parts-loop"), house.start_pass("parts-loop")]
+    outcomes = sorted(item["outcome"] for run in runs for item in run.report()["items"])
+
+    assert outcomes in (["ordered", "unchanged"], ["ordered", "skipped"])
+    assert house.sandbox.has_struck()
+    house.sandbox.clear_faults()
+    assert house.end() == undisturbed.after["ordered"]
+    told = house.rows(f"select event from audit where record = '{REQUEST}' and event = 'ordered'")
+    assert len(told) == 1
+    go_on(house, ["shipped", "arrived"])
+    assert house.end() == undisturbed.after["arrived"]
+
+
+def _apart_from_the_notes(end: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in end.items() if name != "notes"}
