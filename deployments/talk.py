@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,9 +22,13 @@ MISUSED = 2
 STOPPED = 130
 
 
+_WIDE = 140
+"""Columns where nobody looks at a terminal: a log, a pipe."""
+
+
 def out() -> Console:
     """Return the console of results: stdout."""
-    return Console(soft_wrap=True, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=True, highlight=False)
 
 
 def err() -> Console:
@@ -41,10 +47,15 @@ def print_json(body: dict[str, Any]) -> None:
 
 
 def table(title: str, *columns: str) -> Table:
-    """Return an empty table; a column whose name ends in "#" holds numbers."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    """Return an empty table. A column whose name ends in "#" holds numbers, one in "!" is never broken."""
+    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=SIMPLE_HEAD)
     for column in columns:
-        made.add_column(column.removesuffix("#"), justify="right" if column.endswith("#") else "left", overflow="fold")
+        made.add_column(
+            column.rstrip("#!"),
+            justify="right" if column.endswith("#") else "left",
+            no_wrap=column.endswith(("#", "!")),
+            overflow="fold",
+        )
     return made
 
 

@@ -26,6 +26,9 @@ async def diagnosis_watch(shop: str) -> State[Any]:
 
     As a scheduled deployment it starts a run of `parts-loop` for each, where the technician is waited for. In the
     foreground (`truckroll run diagnosis-watch`) it takes each request to its question itself.
+
+    Args:
+        shop: The shop's name: the name of its file in the shops folder, without .toml.
     """
     report = RunReport(process="diagnosis-watch", shop=shop)
     async with open_house(shop) as house:

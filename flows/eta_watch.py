@@ -31,7 +31,9 @@ PAGE = 25
 async def eta_watch(shop: str, only_due: bool = False) -> State[Any]:
     """Look at every open order of a shop, and tell what changed.
 
-    `only_due`: leave out the orders whose next look is still ahead; for the schedule, which comes often.
+    Args:
+        shop: The shop's name: the name of its file in the shops folder, without .toml.
+        only_due: Leave out the orders whose next look is still ahead; for the schedule, which comes often.
     """
     report = RunReport(process="eta-watch", shop=shop)
     async with open_house(shop) as house:

@@ -21,6 +21,7 @@ from decisions.part_numbers import BadQuantity, ModelOk, UnreadableNumber, judge
 from flows.asking import wait_for_technician
 from flows.running import finish
 from flows.showing import name_run, show_offer, show_order
+from flows.starting import remember_run
 from models.approval import ApprovalStatus, Offer, OrderTerms
 from models.base import JobRef
 from models.errors import BusyError, HeldError, RejectedError, SettingsError, TruckrollError, UnresolvedError
@@ -47,9 +48,12 @@ AT_ONCE = 4
 async def parts_loop(shop: str, request: str) -> State[Any]:
     """Take one diagnosed part from the match to the order; suspend while the technician decides.
 
-    `shop` is the shop file's name, `request` the part request's id, such as demo-48213-1.
+    Args:
+        shop: The shop's name: the name of its file in the shops folder, without .toml.
+        request: The part request's id, such as demo-48213-1.
     """
     async with open_house(shop) as house:
+        await remember_run(house, request)
         item = await follow(house, request, ask=wait_for_technician)
     message = f"{item.outcome.replace('_', ' ')}: {item.reason}" if item.reason else item.outcome
     if item.outcome == "failed":

@@ -32,7 +32,11 @@ RESUMING_FOR = timedelta(minutes=5)
 
 @flow(name="reconcile", flow_run_name="reconcile - {shop}")
 async def reconcile(shop: str) -> State[Any]:
-    """Expire, remind, wake, mend and restart: whatever a crash, a forced state or a lost run left behind."""
+    """Expire, remind, wake, mend and restart: whatever a crash, a forced state or a lost run left behind.
+
+    Args:
+        shop: The shop's name: the name of its file in the shops folder, without .toml.
+    """
     report = RunReport(process="reconcile", shop=shop)
     async with open_house(shop) as house:
         await expire_questions(house, report)

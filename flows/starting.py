@@ -19,6 +19,13 @@ def is_deployed() -> bool:
     return bool(context and context.flow_run and context.flow_run.deployment_id)
 
 
+async def remember_run(house: House, request_id: str) -> None:
+    """Keep which run has the request, also when a person started it by hand: nobody then starts another."""
+    context = FlowRunContext.get()
+    if context and context.flow_run and await house.books.requests.get(request_id):
+        await house.books.requests.update(request_id, flow_run_id=str(context.flow_run.id))
+
+
 async def start_runs(house: House, requests: Sequence[PartRequestRow], report: RunReport) -> bool:
     """Start a run of `parts-loop` for each request. False in the foreground, or where nothing serves it."""
     if not is_deployed():

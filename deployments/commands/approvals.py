@@ -9,7 +9,7 @@ import typer
 
 from decisions.words import branch_label, money
 from deployments import talk
-from deployments.commands.common import AsJson, OfShop, iso, join_server, known_shop, local, usage, with_books
+from deployments.commands.common import AsJson, OfShop, iso, join_server, known_shop, local, short, usage, with_books
 from models.approval import Answer, ApprovalStatus, Offer, OfferedPart, OrderTerms, Refused
 from models.errors import TruckrollError
 from models.settings import HouseSettings
@@ -201,12 +201,12 @@ def _choice(part: OfferedPart) -> dict[str, Any]:
 
 def questions_table(rows: Sequence[ApprovalRow]) -> Any:
     """Return the questions as a table for people."""
-    shown = talk.table("Questions", "ID", "Job", "Part", "Qty#", "Each#", "Branch", "Status", "Asked", "Expires")
+    shown = talk.table("Questions", "ID!", "Job!", "Part", "Qty#", "Each#", "Branch", "Status!", "Asked!", "Expires!")
     for row in rows:
         offer = Offer.model_validate(row.offer)
         part, each, branch = _in_words(row, offer)
         quantity = OrderTerms.model_validate(row.terms).quantity if row.terms else offer.quantity
-        asked, expires = local(row.asked_at, row.shop), local(row.expires_at, row.shop)
+        asked, expires = short(row.asked_at, row.shop), short(row.expires_at, row.shop)
         talk.add(shown, row.id, row.job_number or row.job, part, quantity, each, branch, row.status, asked, expires)
     return shown
 

@@ -42,7 +42,7 @@ def audit(
     if not in_order:
         talk.out().print("Nothing was noted.")
         return
-    shown = talk.table("Audit", "When", "Shop", "Process", "Record", "Event", "By", "Detail")
+    shown = talk.table("Audit", "When!", "Shop!", "Process!", "Record!", "Event", "By", "Detail")
     for row in in_order:
         when = local(row.at, row.shop)
         talk.add(shown, when, row.shop, row.process, row.record, row.event, row.actor, _in_words(row.detail))

@@ -57,6 +57,11 @@ def local(at: datetime | None, shop: str) -> str:
     return moment(at, zone_of(shop)) if at else ""
 
 
+def short(at: datetime, shop: str) -> str:
+    """Write a moment in the shop's zone for a narrow column, such as "Nov 24 09:49"."""
+    return at.astimezone(zone_of(shop)).strftime("%b %d %H:%M")
+
+
 def iso(at: datetime | None) -> str | None:
     """Write a moment for programs: ISO with its offset, in UTC."""
     return at.astimezone(UTC).isoformat() if at else None

@@ -93,8 +93,6 @@ def _play(
 
 
 def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) -> None:
-    from rich.panel import Panel
-
     from deployments.commands.approvals import questions_table
 
     console = talk.out()
@@ -111,7 +109,7 @@ def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) 
         "",
         f"[bold]What the vendors see[/]: {stage.sandbox_url}/",
     ]
-    console.print(Panel("\n".join(lines), title="Three parts wait for an answer", expand=False))
+    console.print("\n".join(lines), overflow="ignore", crop=False)
 
 
 def _show_checks(play: Play, questions: list[ApprovalRow], began: float) -> bool:
@@ -122,7 +120,7 @@ def _show_checks(play: Play, questions: list[ApprovalRow], began: float) -> bool
         return [row for row in found if row is not None]
 
     checks = check_all(play.sandbox.state(), asyncio.run(answered()))
-    shown = talk.table("What is in the sandbox now", "Job", "", "Must be so", "Found")
+    shown = talk.table("What is in the sandbox now", "Job!", "", "Must be so", "Found")
     for check in checks:
         talk.add(shown, check.job, "ok" if check.ok else "NO", check.what, check.found)
     console = talk.out()

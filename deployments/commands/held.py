@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deployments import talk
-from deployments.commands.common import AsJson, OfShop, failed, iso, join_server, known_shop, local, usage, with_books
+from deployments.commands.common import AsJson, OfShop, failed, iso, join_server, known_shop, short, usage, with_books
 from models.errors import TruckrollError
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def list_(
     if not rows:
         talk.out().print("Nothing is held.")
         return
-    shown = talk.table("Held", "ID#", "Shop", "Process", "Record", "Reason", "What to do", "Since")
+    shown = talk.table("Held", "ID#", "Shop!", "Process!", "Record!", "Reason", "What to do", "Since!")
     for row in rows:
-        talk.add(shown, row.id, row.shop, row.process, row.record, row.reason, row.fix, local(row.since, row.shop))
+        talk.add(shown, row.id, row.shop, row.process, row.record, row.reason, row.fix, short(row.since, row.shop))
     talk.out().print(shown)
     talk.out().print("When it is mended: truckroll held retry ID")
 

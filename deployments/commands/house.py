@@ -99,7 +99,7 @@ def check(
     if as_json:
         talk.print_json({"checks": [_as_object(name, line) for name, line in lines]})
     else:
-        shown = talk.table("Checks", "Shop", "", "What", "Found", "What to do")
+        shown = talk.table("Checks", "Shop!", "", "What", "Found", "What to do")
         for name, line in lines:
             talk.add(shown, name, "ok" if line.ok else "NO", line.what, line.words, line.fix)
         talk.out().print(shown)

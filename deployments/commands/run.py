@@ -63,7 +63,7 @@ def _pass(process: str, shop: str) -> RunReport:
 def _show(report: RunReport) -> None:
     console = talk.out()
     if report.items:
-        shown = talk.table("", "Record", "Outcome", "Why")
+        shown = talk.table("", "Record!", "Outcome!", "Why")
         for item in report.items:
             talk.add(shown, item.id, item.outcome.replace("_", " "), item.reason)
         console.print(shown)

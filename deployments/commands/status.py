@@ -96,7 +96,7 @@ def _show_shop(shop: dict[str, Any]) -> None:
     held = f"[yellow]{shop['held']} held[/] (truckroll held list)" if shop["held"] else "nothing held"
     console.print(f"  {shop['questions']} waiting for an answer (truckroll approvals list), {held}")
     if shop["open_orders"]:
-        orders = talk.table("", "Order", "Job", "Part", "Qty#", "Branch", "State", "ETA")
+        orders = talk.table("", "Order!", "Job!", "Part", "Qty#", "Branch", "State", "ETA")
         for order in shop["open_orders"]:
             eta = f"{order['eta']} ({order['eta_basis']})" if order["eta"] else "no date yet"
             cells = (order["order_number"], order["job"], order["part_number"], order["quantity"], order["branch"])

@@ -75,7 +75,12 @@ def test_commands_that_are_named_exist_with_their_options(page: Path) -> None:
     known = commands()
     groups = {name.split()[0] for name in known}
     text = page.read_text(encoding="utf-8")
-    code = "\n".join([*re.findall(r"`([^`\n]+)`", text), *(found["text"] for found in _BLOCK.finditer(text) if found["kind"] == "sh")])
+    code = "\n".join(
+        [
+            *re.findall(r"`([^`\n]+)`", text),
+            *(found["text"] for found in _BLOCK.finditer(text) if found["kind"] == "sh"),
+        ]
+    )
     for found in _COMMAND.finditer(code):
         first, _, second = found.group(1).partition(" ")
         assert first in groups, f"{page.name}: truckroll {found.group(1)}"
@@ -144,7 +149,13 @@ def test_the_guides_defaults_are_the_defaults() -> None:
 def test_the_limits_are_said() -> None:
     """PL-42, PL-44: for whom it is not worth it, for whom it is made, and what is our own reading of Marcone."""
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    for words in ("about 15 service calls a week", "without a job system", "trucks carry most parts", "about 4 to 50 people", "`[inferred]`"):
+    for words in (
+        "about 15 service calls a week",
+        "without a job system",
+        "trucks carry most parts",
+        "about 4 to 50 people",
+        "`[inferred]`",
+    ):
         assert words in readme
 
 
@@ -167,7 +178,7 @@ def test_step_numbers_are_the_flows(page: Path) -> None:
     assert steps == list(range(1, len(steps) + 1))
     assert steps
     flow = (ROOT / "flows" / f"{page.stem.replace('-', '_')}.py").read_text(encoding="utf-8")
-    numbered = [comment for comment in re.findall(r"# (\d+\..*)$", flow, re.MULTILINE)]
+    numbered = re.findall(r"# (\d+\..*)$", flow, re.MULTILINE)
     said = {int(number) for comment in numbered for number in re.findall(r"(\d+)\.", comment)}
     assert said <= set(steps)
     if said:
@@ -186,11 +197,13 @@ def test_every_held_reason_is_in_the_guide() -> None:
     """Each list a record can be held on, and each field, is explained with what to do."""
     guide = (ROOT / "docs" / "guides" / "when-something-is-held.md").read_text(encoding="utf-8")
     code = "\n".join(
-        file.read_text(encoding="utf-8") for folder in ("flows", "tasks", "store") for file in (ROOT / folder).glob("*.py")
+        file.read_text(encoding="utf-8")
+        for folder in ("flows", "tasks", "store")
+        for file in (ROOT / folder).glob("*.py")
     )
     lists = set(re.findall(r'held\.hold\(\s*[\w.]+,\s*"([a-z-]+)"', code))
     assert {"messages", "job-board", "eta-watch", "workers", "substitutions"} <= lists
-    fields = {found for found in re.findall(r'HeldError\((?:[^()]|\([^()]*\))*?"([a-z ]+)"\s*,?\s*\)', code)}
+    fields = set(re.findall(r'HeldError\((?:[^()]|\([^()]*\))*?"([a-z ]+)"\s*,?\s*\)', code))
     assert {"quantity", "part number", "order", "approval", "technician", "address"} <= fields
     for name in lists | fields:
         assert re.search(rf"(\| {name} \||process \*{name}\*)", guide), name
