@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import typer
 from typer.core import TyperGroup
 
@@ -21,6 +22,13 @@ class PlainWords(TyperGroup):
             return super().invoke(ctx)
         except TruckrollError as error:
             raise typer.Exit(explain(error)) from error
+        except httpx.HTTPError as error:
+            # Only Prefect's server is spoken to without a connector.
+            gone = TruckrollError(
+                f"Prefect's server stopped answering ({type(error).__name__}).",
+                "Repeat the command: what is done already is not done again. The server's log is in TRUCKROLL_HOME/logs.",
+            )
+            raise typer.Exit(explain(gone)) from error
 
 
 app = typer.Typer(

@@ -71,8 +71,11 @@ def use_server(home: Home, *, say: Callable[[str], None], port: int | None = Non
 def find_or_start(home: Home, *, say: Callable[[str], None], port: int | None = None) -> Server:
     """Return a server that answers; two calls at once start one. Raises as `use_server` does."""
     named = os.environ.get("PREFECT_API_URL", "").rstrip("/")
-    if named:
-        return _named(named)
+    return _named(named) if named else own_server(home, say=say, port=port)
+
+
+def own_server(home: Home, *, say: Callable[[str], None], port: int | None = None) -> Server:
+    """Return this home's own server, whatever PREFECT_API_URL says; started when it does not run."""
     home.make()
     try:
         with FileLock(f"{home.server_record}.lock", timeout=_LOCK_TIMEOUT_S):

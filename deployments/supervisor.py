@@ -19,7 +19,7 @@ from filelock import Timeout as LockTimeout
 from deployments import children
 from deployments.children import Mark
 from deployments.home import Home
-from deployments.server import Server, answers, find_or_start, recorded, stop_server
+from deployments.server import Server, answers, find_or_start, own_server, recorded, stop_server
 from deployments.talk import MISUSED
 from models.errors import SettingsError, TruckrollError
 
@@ -106,8 +106,10 @@ class Supervisor:
     def use_server(self, port: int | None = None) -> Server:
         """Find or start the Prefect server. One started here is stopped here."""
         before = recorded(self.home)
-        self.server = find_or_start(self.home, say=self.say, port=port)
-        self.owns_server = self.server.mark is not None and before is None
+        # Again after a crash: PREFECT_API_URL may by then be set, to the server that is gone.
+        find = own_server if self.owns_server else find_or_start
+        self.server = find(self.home, say=self.say, port=port)
+        self.owns_server = self.owns_server or (self.server.mark is not None and before is None)
         self._record()
         return self.server
 

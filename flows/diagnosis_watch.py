@@ -10,14 +10,15 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.access import AWAY, note_away
 from flows.parts_loop import follow_all
 from flows.running import finish
 from flows.starting import start_runs
+from flows.telling import tell_the_rest
 from models.report import RunReport
 from models.request import Stage
 from tasks.diagnosis import find_diagnosed_parts
 from tasks.house import open_house
-from tasks.telling import tell_waiting
 
 
 @flow(name="diagnosis-watch", flow_run_name="diagnosis watch - {shop}")
@@ -29,12 +30,17 @@ async def diagnosis_watch(shop: str) -> State[Any]:
 
     Args:
         shop: The shop's name: the name of its file in the shops folder, without .toml.
+
     """
     report = RunReport(process="diagnosis-watch", shop=shop)
     async with open_house(shop) as house:
-        await find_diagnosed_parts(shop)
+        try:
+            await find_diagnosed_parts(shop)
+        except AWAY as error:
+            await note_away(house, error)
+            report.add("diagnosis", "failed", str(error))
         found = await house.books.requests.list(shop=shop, stages=[Stage.FOUND])
         if not await start_runs(house, found, report):
             await follow_all(house, [request.id for request in found], report)
-        await tell_waiting(house)
+        await tell_the_rest(house, report)
     return await finish(report)

@@ -12,16 +12,16 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 
 from decisions.board import eta_text, status_words
+from flows.access import AWAY, note_away
 from flows.running import finish
+from flows.telling import tell_the_rest
 from models.base import utc_now
-from models.errors import TransientError
 from models.part import LineState
 from models.report import RunReport
 from models.request import Stage
 from tasks.board import read_eta
 from tasks.house import House, open_house
 from tasks.orders import look_at_orders
-from tasks.telling import tell_waiting
 
 PAGE = 25
 """Requests a task looks at."""
@@ -34,6 +34,7 @@ async def eta_watch(shop: str, only_due: bool = False) -> State[Any]:
     Args:
         shop: The shop's name: the name of its file in the shops folder, without .toml.
         only_due: Leave out the orders whose next look is still ahead; for the schedule, which comes often.
+
     """
     report = RunReport(process="eta-watch", shop=shop)
     async with open_house(shop) as house:
@@ -43,13 +44,13 @@ async def eta_watch(shop: str, only_due: bool = False) -> State[Any]:
         for number, page in enumerate(pages, start=1):
             try:
                 looks = await look_at_orders(shop, page, page=number, count=len(page))
-            except TransientError as error:
+            except AWAY as error:
+                await note_away(house, error)
                 report.add(f"page {number}", "failed", str(error))
                 break
             for look in looks:
                 report.add(look.request_id, look.outcome, look.words)
-            await tell_waiting(house)
-        await tell_waiting(house)
+        await tell_the_rest(house, report)
         await show_open_orders(house)
     return await finish(report)
 

@@ -12,16 +12,19 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from decisions import events
 from decisions.chain import Ending, NoLongerAvailable, NotFound, Resolved, Tangled
 from decisions.offers import Moved, make_offer, moved
 from decisions.part_numbers import BadQuantity, ModelOk, UnreadableNumber, judge_model, judge_number, judge_quantity
+from flows.access import AWAY, note_away
 from flows.asking import wait_for_technician
 from flows.running import finish
 from flows.showing import name_run, show_offer, show_order
 from flows.starting import remember_run
+from flows.telling import tell_the_rest
 from models.approval import ApprovalStatus, Offer, OrderTerms
 from models.base import JobRef
 from models.errors import BusyError, HeldError, RejectedError, SettingsError, TruckrollError, UnresolvedError
@@ -51,6 +54,7 @@ async def parts_loop(shop: str, request: str) -> State[Any]:
     Args:
         shop: The shop's name: the name of its file in the shops folder, without .toml.
         request: The part request's id, such as demo-48213-1.
+
     """
     async with open_house(shop) as house:
         await remember_run(house, request)
@@ -68,7 +72,7 @@ async def parts_pass(shop: str) -> State[Any]:
     async with open_house(shop) as house:
         waiting = await house.books.requests.list(shop=shop, stages=IN_THE_LOOP)
         await follow_all(house, [request.id for request in waiting], report)
-        await tell_waiting(house)
+        await tell_the_rest(house, report)
     return await finish(report)
 
 
@@ -89,31 +93,50 @@ async def leave_open(house: House, question: ApprovalRow) -> ApprovalRow:
 
 
 async def follow(house: House, request_id: str, *, ask: Ask) -> RunItem:
-    """Take one request as far as it may go without a person, and say how it ended."""
-    shop = house.shop.name
-    request = await house.books.requests.get(request_id)
-    if request is None:
-        return RunItem(id=request_id, outcome="failed", reason=f"There is no part request {request_id}.")
-    if request.stage not in IN_THE_LOOP:
-        await tell_waiting(house, request_id)
-        return RunItem(id=request_id, outcome="unchanged", reason=request.stage)
+    """Take one request as far as it may go without a person, and say how it ended.
+
+    Raises: SettingsError, and Prefect's own signal that the run is suspended; nothing a record or a vendor does.
+    """
     try:
-        async with house.books.leases.hold(f"{shop}/part/{request_id}", wait_s=5):
-            return await _follow(house, request, ask)
-    except BusyError:
-        return RunItem(id=request_id, outcome="skipped", reason="Another run is working on it.")
-    except (HeldError, RejectedError, UnresolvedError) as error:
-        request = await house.books.requests.get(request_id) or request
-        request = await hold(house, request, error)
-        await tell_waiting(house, request_id)
-        return RunItem(
-            id=request_id, outcome="unresolved" if request.stage == Stage.UNRESOLVED else "held", reason=str(error)
-        )
+        async with house.books.leases.hold(f"{house.shop.name}/part/{request_id}", wait_s=5):
+            request = await house.books.requests.get(request_id)
+            if request is None:
+                return RunItem(id=request_id, outcome="failed", reason=f"There is no part request {request_id}.")
+            if request.stage not in IN_THE_LOOP:
+                await tell_waiting(house, request_id)
+                return RunItem(id=request_id, outcome="unchanged", reason=request.stage_words or request.stage)
+            return await _follow_or_hold(house, request, ask)
     except SettingsError:
         raise
+    except BusyError:
+        return RunItem(id=request_id, outcome="skipped", reason="Another run is working on it.")
     except TruckrollError as error:
-        await house.books.audit.append(shop, "parts-loop", request_id, "failed", detail={"why": str(error)})
-        return RunItem(id=request_id, outcome="failed", reason=str(error))
+        if isinstance(error, AWAY):
+            await note_away(house, error)
+        return await _failed(house, request_id, str(error))
+    except Exception as error:  # noqa: BLE001  one record's surprise must not stop the others: it is logged, audited and reported
+        get_run_logger().exception("Part request %s stopped on something unforeseen.", request_id)
+        return await _failed(house, request_id, f"Unforeseen: {type(error).__name__}. The run's log has it all.")
+
+
+async def _follow_or_hold(house: House, request: PartRequestRow, ask: Ask) -> RunItem:
+    """Follow a request; what only a person can mend is held, shown on the job, and told to the shop."""
+    try:
+        return await _follow(house, request, ask)
+    except (HeldError, RejectedError, UnresolvedError) as error:
+        request = await house.books.requests.get(request.id) or request
+        request = await hold(house, request, error)
+        await tell_waiting(house, request.id)
+        outcome = "unresolved" if request.stage == Stage.UNRESOLVED else "held"
+        return RunItem(id=request.id, outcome=outcome, reason=str(error))
+
+
+async def _failed(house: House, request_id: str, why: str) -> RunItem:
+    """Report a request that could not be followed; it stays where it is, and the next pass goes on with it."""
+    request = await house.books.requests.get(request_id)
+    stage = f" It is {request.stage}, and the next pass goes on with it." if request else ""
+    await house.books.audit.append(house.shop.name, "parts-loop", request_id, "failed", detail={"why": why})
+    return RunItem(id=request_id, outcome="failed", reason=f"{why}{stage}")
 
 
 async def _follow(house: House, request: PartRequestRow, ask: Ask) -> RunItem:

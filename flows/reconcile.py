@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from decisions.messages import due_reminders, question_message
 from flows.parts_loop import end_expired
 from flows.running import finish
+from flows.telling import tell_the_rest
 from models.approval import ApprovalStatus, Offer
 from models.base import ApprovalId, utc_now
 from models.outgoing import Letter
@@ -24,7 +25,7 @@ from tasks.approvals import mend_form, wake_run
 from tasks.house import House, open_house
 from tasks.prefect_api import PrefectApi, prefect_api
 from tasks.runs import find_parts_loop, start_run
-from tasks.telling import send_letter, tell_waiting
+from tasks.telling import send_letter
 
 RESUMING_FOR = timedelta(minutes=5)
 """A resumed run nobody has taken up by then has no worker."""
@@ -36,6 +37,7 @@ async def reconcile(shop: str) -> State[Any]:
 
     Args:
         shop: The shop's name: the name of its file in the shops folder, without .toml.
+
     """
     report = RunReport(process="reconcile", shop=shop)
     async with open_house(shop) as house:
@@ -46,7 +48,7 @@ async def reconcile(shop: str) -> State[Any]:
             if api is not None and deployment is not None:
                 for request in await house.books.requests.list(shop=shop, stages=[*IN_THE_LOOP, Stage.EXPIRED]):
                     await mend_run(house, api, deployment, request, report)
-        await tell_waiting(house)
+        await tell_the_rest(house, report)
     return await finish(report)
 
 

@@ -93,7 +93,7 @@ async def tell_substitution(
     )
     error = HeldError(
         why,
-        f"Check that it fits; if not, call {house.distributor.name}. Then `truckroll held retry` takes it off the list.",
+        f"Check that it fits; if not, call {house.distributor.name}. Then `truckroll held retry` clears it.",
         "part number",
     )
     await house.books.held.hold(

@@ -71,8 +71,8 @@ def _order(order: PartOrderRow, request: PartRequestRow | None) -> dict[str, Any
         "branch": order.branch,
         "state": order.state,
         "words": order.words,
-        "eta": order.eta,
-        "eta_basis": order.eta_basis,
+        "eta": order.eta or (request.eta if request else ""),
+        "eta_basis": order.eta_basis or (request.eta_basis if request else ""),
         "tracking": order.tracking,
         "looked_at": iso(order.looked_at),
     }

@@ -24,7 +24,17 @@ SANDBOX_PORT = 8700
 SMTP_PORT = 8725
 REFERENCE = Path(__file__).parents[2] / "docs" / "shop.example.toml"
 
-_NOT_OURS = ("TRUCKROLL_DATABASE_URL", "PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_API_KEY")
+_NOT_OURS = (
+    "TRUCKROLL_DATABASE_URL",
+    "PREFECT_API_URL",
+    "PREFECT_HOME",
+    "PREFECT_PROFILE",
+    "PREFECT_API_KEY",
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+)
 """What the caller may have set for a real house: the demo must not touch it."""
 
 

@@ -30,7 +30,7 @@ from tests.crash.vendors import (
     wait_for,
 )
 
-MakeHouse = Callable[..., CrashHouse]
+MakeHouse = Callable[[], CrashHouse]
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +51,7 @@ def prefect_server(base: Path) -> Iterator[str]:
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": api_url,
         "PREFECT_CLIENT_MAX_RETRIES": "10",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
     }
     with pytest.MonkeyPatch.context() as patch, (base / "prefect.log").open("wb") as out:
         for name, value in ours.items():
@@ -109,7 +110,7 @@ def make_house(base: Path, prefect_server: str, sandbox: Sandbox, mail: MailServ
     numbers = count(1)
     houses: list[CrashHouse] = []
 
-    def make(*, plain: bool = False) -> CrashHouse:
+    def make() -> CrashHouse:
         for earlier in houses:
             earlier.stop()
         sandbox.reset()
@@ -128,7 +129,7 @@ def make_house(base: Path, prefect_server: str, sandbox: Sandbox, mail: MailServ
             "MARCONE_CLIENT_ID": marcone.CLIENT_ID,
             "MARCONE_CLIENT_SECRET": marcone.CLIENT_SECRET,
         }
-        house = CrashHouse(root, sandbox, mail, environment, plain=plain)
+        house = CrashHouse(root, sandbox, mail, environment)
         houses.append(house)
         return house
 

@@ -1,16 +1,16 @@
 """The purchase order: Marcone has no look-up by PO number, so after a lost answer only a person can tell.
 
-These use the plain command, `truckroll ...`, as a person or a schedule would.
+The pass that is killed and the one after it are the plain command, `python -m deployments.cli run parts-loop ...`, as
+a schedule would start it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.crash.conftest import MakeHouse, Undisturbed
+from tests.crash.conftest import Undisturbed
 from tests.crash.house import CrashHouse
 from tests.crash.steps import ORDER, go_on, prepare
 
@@ -20,21 +20,16 @@ REQUEST = "demo-48213-1"
 PO = "48213-1"
 
 
-@pytest.fixture
-def plain(make_house: MakeHouse) -> Iterator[CrashHouse]:
-    house = make_house(plain=True)
-    yield house
-    house.stop()
-
-
 def lose_the_outcome(house: CrashHouse, kind: str) -> dict[str, Any]:
     """Approve, order, and lose the outcome in this way. Returns the held entry."""
     go_on(house, ["asked"])
     prepare(house, "ordered")
     house.sandbox.arm(ORDER, kind)
+    house.plain = True
     if kind.startswith("stall"):
         house.kill_when_it_hangs("parts-loop")
     report = house.run("parts-loop")
+    house.plain = False
     house.sandbox.clear_faults()
     assert [(item["id"], item["outcome"]) for item in report["items"]] == [(REQUEST, "unresolved")]
     assert house.stages() == {REQUEST: "unresolved"}
@@ -64,30 +59,30 @@ def keep_still(house: CrashHouse, orders: int) -> None:
         pytest.param("drop_before", id="the connection was cut before the purchase order arrived"),
     ],
 )
-def test_an_order_that_never_landed(plain: CrashHouse, kind: str) -> None:
+def test_an_order_that_never_landed(house: CrashHouse, kind: str) -> None:
     """Nothing is ordered until a person says that nothing landed; then the technician is asked again, and one is."""
-    held = lose_the_outcome(plain, kind)
-    keep_still(plain, orders=0)
+    held = lose_the_outcome(house, kind)
+    keep_still(house, orders=0)
 
-    plain.command("held", "retry", str(held["id"]), "--not-placed", "--json")
-    [asked] = plain.run("parts-loop")["items"]
+    house.command("held", "retry", str(held["id"]), "--not-placed", "--json")
+    [asked] = house.run("parts-loop")["items"]
     assert asked["outcome"] == "awaiting_approval"
-    assert plain.orders() == []
-    assert plain.approve_all() == 1
-    plain.run("parts-loop")
+    assert house.orders() == []
+    assert house.approve_all() == 1
+    house.run("parts-loop")
 
-    [order] = plain.orders()
+    [order] = house.orders()
     assert order["po_number"] != PO
     assert order["lines"] == [("WPW10348269", 1)]
-    assert plain.stages() == {REQUEST: "ordered"}
-    go_on(plain, ["shipped", "arrived"])
-    assert plain.stages() == {REQUEST: "arrived"}
-    assert len(plain.orders()) == 1
-    assert plain.held() == []
-    assert plain.holds() == 1
-    events = [event.split()[2].rstrip("]") for event in plain.events()]
+    assert house.stages() == {REQUEST: "ordered"}
+    go_on(house, ["shipped", "arrived"])
+    assert house.stages() == {REQUEST: "arrived"}
+    assert len(house.orders()) == 1
+    assert house.held() == []
+    assert house.holds() == 1
+    events = [event.split()[2].rstrip("]") for event in house.events()]
     assert events == ["asked", "unresolved", "asked", "ordered", "shipped", "delivered"]
-    assert len(set(plain.markers())) == len(plain.markers())
+    assert len(set(house.markers())) == len(house.markers())
 
 
 @pytest.mark.parametrize(
@@ -97,22 +92,22 @@ def test_an_order_that_never_landed(plain: CrashHouse, kind: str) -> None:
         pytest.param("lost_answer", id="the answer to the purchase order was lost"),
     ],
 )
-def test_an_order_that_landed(plain: CrashHouse, undisturbed: Undisturbed, kind: str) -> None:
+def test_an_order_that_landed(house: CrashHouse, undisturbed: Undisturbed, kind: str) -> None:
     """The order stands once; when a person has found its number, it is followed to its end."""
-    held = lose_the_outcome(plain, kind)
-    keep_still(plain, orders=1)
+    held = lose_the_outcome(house, kind)
+    keep_still(house, orders=1)
 
-    plain.command("held", "retry", str(held["id"]), "--placed", "90000001", "--json")
-    [item] = plain.run("parts-loop")["items"]
+    house.command("held", "retry", str(held["id"]), "--placed", "90000001", "--json")
+    [item] = house.run("parts-loop")["items"]
 
     assert item["outcome"] == "ordered"
-    assert _apart_from_the_notes(plain.end()) == _apart_from_the_notes(undisturbed.after["ordered"])
-    go_on(plain, ["shipped", "arrived"])
-    end = plain.end()
+    assert _apart_from_the_notes(house.end()) == _apart_from_the_notes(undisturbed.after["ordered"])
+    go_on(house, ["shipped", "arrived"])
+    end = house.end()
     assert _apart_from_the_notes(end) == _apart_from_the_notes(undisturbed.after["arrived"])
     told = [f"[truckroll {REQUEST} unresolved a1]"]
     assert [note for note in end["notes"] if note not in told] == undisturbed.after["arrived"]["notes"]
-    assert len(set(plain.markers())) == len(plain.markers())
+    assert len(set(house.markers())) == len(house.markers())
 
 
 def test_two_workers_at_once(house: CrashHouse, undisturbed: Undisturbed) -> None:

@@ -139,7 +139,7 @@ class MailServer:
     def arm(self, kind: Stall, words: str) -> None:
         self.stall = (kind, words)
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
         raw = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
         message = email.message_from_bytes(raw, policy=policy.default)
         mail = Mail(tuple(envelope.rcpt_tos), str(message["subject"] or ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,16 +26,18 @@ ASKED = datetime(2026, 9, 1, 14, 15, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path) -> Iterator[Home]:
     """Give a fresh home and a shop file; whatever a command sets in the environment is undone."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())
+    before = dict(os.environ)
     for name in ("PREFECT_API_URL", "PREFECT_HOME", "TRUCKROLL_DATABASE_URL"):
         os.environ.pop(name, None)
     shops = tmp_path / "shops"
     shops.mkdir()
     (shops / "demo.toml").write_text(shop_text("http://127.0.0.1:9", 9), encoding="utf-8")
     os.environ["TRUCKROLL_HOME"], os.environ["TRUCKROLL_SHOPS"] = str(tmp_path / "home"), str(shops)
-    return Home.current()
+    yield Home.current()
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @dataclass(frozen=True)

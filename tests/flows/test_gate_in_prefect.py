@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -51,10 +53,8 @@ async def go_on(run_id: UUID) -> str:
     """Let a worker take the run up, until it suspends or ends. Returns the name of its state."""
     async with get_client() as client:
         run = await client.read_flow_run(run_id)
-        try:
+        with suppress(Pause):
             await run_flow(parts_loop, flow_run=run, parameters=run.parameters, return_type="state")  # type: ignore[misc]
-        except Pause:
-            pass
         state = (await client.read_flow_run(run_id)).state
     assert state is not None
     return state.name or ""
@@ -214,8 +214,6 @@ async def test_an_expired_question_ends_its_run_and_orders_nothing(world: World)
     """PL-15."""
     run = await a_run(world)
     await go_on(run.id)
-    from datetime import timedelta
-
     await world.books.approvals.expire_due(utc_now() + timedelta(days=9))
     report = await run_process("reconcile", "demo")
     assert {item.outcome for item in report.items} == {"expired", "woken"}

@@ -11,7 +11,7 @@ from flows.running import run_process
 from models.address import Address
 from models.approval import Answer, ApprovalStatus, Refused
 from models.base import utc_now
-from models.errors import RejectedError, TransientError
+from models.errors import RejectedError, TransientError, TruckrollError, UnauthorizedError
 from models.job import Contact, JobState
 from models.part import BranchStock, PartRef, Placement, Substitution
 from models.report import RunItem
@@ -36,7 +36,9 @@ async def asked(world: World, **diagnosis: object) -> None:
     assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["awaiting_approval"]
 
 
-async def answer(world: World, approval_id: str = QUESTION, by: str = "Dana Whitfield", **said: object) -> Settled | Refused:
+async def answer(
+    world: World, approval_id: str = QUESTION, by: str = "Dana Whitfield", **said: object
+) -> Settled | Refused:
     """Answer as a technician does on the command line."""
     spoken = Answer(decision="approve", by=by, via="command line").model_copy(update=said)
     return await answer_question(world.books, world.house.shop, approval_id, spoken)
@@ -266,7 +268,9 @@ async def test_one_number_under_two_makes_is_the_technicians_choice(world: World
 
 async def test_a_replaced_number_is_followed_and_the_path_shown(world: World) -> None:
     """PL-21: the current number is offered, with the way to it."""
-    old = a_candidate("W10295370A", is_discontinued=True, stock=(), replaced_by=(PartRef(make="WPL", number="EDR1RXD1"),))
+    old = a_candidate(
+        "W10295370A", is_discontinued=True, stock=(), replaced_by=(PartRef(make="WPL", number="EDR1RXD1"),)
+    )
     world.marcone.parts |= {"W10295370A": (old,), "EDR1RXD1": (a_candidate("EDR1RXD1"),)}
     await asked(world, number="W10295370A")
     row = await world.books.approvals.get(QUESTION)
@@ -323,19 +327,48 @@ async def test_not_found_is_told_apart_from_not_available(world: World) -> None:
     assert (await request_of(world, "demo-48213-2")).stage == Stage.UNAVAILABLE
 
 
-async def test_a_distributor_that_is_away_is_neither(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PL-19: the request stays open, the pass says so, the next one goes on."""
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(TransientError("Marcone does not answer.", "Wait.", vendor="Marcone"), id="away"),
+        pytest.param(
+            UnauthorizedError("Marcone refuses the client.", "Check MARCONE_CLIENT_SECRET.", vendor="Marcone"),
+            id="a mistyped secret",
+        ),
+    ],
+)
+async def test_a_distributor_that_is_away_or_refuses_us_is_told_once_and_loses_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, trouble: TruckrollError
+) -> None:
+    """PL-19, PL-59: one entry on the held list; the request stays open, and goes on by itself when all is well."""
 
     async def away(*_: object, **__: object) -> None:
-        raise TransientError("Marcone does not answer.", "It is tried again.")
+        raise trouble
 
     monkeypatch.setattr("tasks.parts.match_part.retries", 0)
     works = world.marcone.match
     monkeypatch.setattr(world.marcone, "match", away)
     world.jobs.diagnoses = [a_diagnosis()]
     assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["failed"]
+    assert [item.outcome for item in await one_pass()] == ["failed"]
+    [entry] = await world.books.held.list("demo")
+    assert (entry.record, entry.fix) == ("Marcone", trouble.fix)
+
     monkeypatch.setattr(world.marcone, "match", works)
     assert [item.outcome for item in await one_pass()] == ["awaiting_approval"]
+    assert await world.books.held.list("demo") == []
+
+
+async def test_something_unforeseen_in_one_record_does_not_stop_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug is reported with the record's name; the rest of the pass goes on."""
+    good = world.jobs.jobs["48213"]
+    world.jobs.diagnoses = [a_diagnosis(job="99999"), a_diagnosis()]
+    world.jobs.jobs = {"48213": good}  # reading job 99999 is a KeyError
+    items = await one_pass("diagnosis-watch")
+    assert sorted(item.outcome for item in items) == ["awaiting_approval", "failed"]
+    assert "KeyError" in next(item.reason for item in items if item.outcome == "failed")
 
 
 async def test_one_bad_record_never_stops_the_rest(world: World) -> None:
