@@ -26,7 +26,7 @@ class PlainWords(TyperGroup):
             # Only Prefect's server is spoken to without a connector.
             gone = TruckrollError(
                 f"Prefect's server stopped answering ({type(error).__name__}).",
-                "Repeat the command: what is done already is not done again. The server's log is in TRUCKROLL_HOME/logs.",
+                "Repeat the command: nothing is done twice. The server's log is in TRUCKROLL_HOME/logs.",
             )
             raise typer.Exit(explain(gone)) from error
 

@@ -1,4 +1,4 @@
-"""What every test may use. Prefect's own calls stay on this machine, and nothing is written to the home folder."""
+"""What every test may use. Nothing is written to the home folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="truckroll-prefect-"))
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_LOGGING_TO_API_BATCH_INTERVAL", "0.2")
 
 
 @pytest.fixture

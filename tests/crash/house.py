@@ -19,22 +19,7 @@ from typing import Any, Protocol
 from tests.crash.vendors import REPOSITORY, MailServer, Sandbox, wait_for
 
 WORKERS = multiprocessing.get_context("forkserver")
-WORKERS.set_forkserver_preload(
-    [
-        "deployments.cli",
-        "deployments.commands.run",
-        "flows.running",
-        "flows.diagnosis_watch",
-        "flows.parts_loop",
-        "flows.eta_watch",
-        "tasks.approvals",
-        "tasks.held",
-        "aiohttp",
-        "apprise",
-        "httpx_aiohttp",
-        "store",
-    ]
-)
+WORKERS.set_forkserver_preload(["tests.crash.warm"])
 PASS_S = 120.0
 
 

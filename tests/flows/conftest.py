@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import settings
 from prefect.testing.utilities import prefect_test_harness
 
 from models.shop import Shop, parse_shop
@@ -16,10 +17,24 @@ from tasks import house as house_module
 from tasks.house import House
 from tests.flows.fakes import FakeJobs, FakeMarcone, a_candidate, a_job
 
+QUIET = {
+    settings.PREFECT_LOGGING_TO_API_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_FOREMAN_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_REPOSSESSOR_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
+    settings.PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
+}
+"""The harness's server keeps its tables in SQLite, where writers wait for each other: what no test looks at is off."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
+    with settings.temporary_settings(QUIET), prefect_test_harness(server_startup_timeout=120):
         yield
 
 

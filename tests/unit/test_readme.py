@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -194,19 +195,41 @@ def test_every_process_page_has_its_parts(page: Path) -> None:
 
 
 def test_every_held_reason_is_in_the_guide() -> None:
-    """Each list a record can be held on, and each field, is explained with what to do."""
+    """Each list a record can be held on, and each field that can be named, is explained with what to do."""
     guide = (ROOT / "docs" / "guides" / "when-something-is-held.md").read_text(encoding="utf-8")
-    code = "\n".join(
-        file.read_text(encoding="utf-8")
-        for folder in ("flows", "tasks", "store")
-        for file in (ROOT / folder).glob("*.py")
-    )
-    lists = set(re.findall(r'held\.hold\(\s*[\w.]+,\s*"([a-z-]+)"', code))
-    assert {"messages", "job-board", "eta-watch", "workers", "substitutions"} <= lists
-    fields = set(re.findall(r'HeldError\((?:[^()]|\([^()]*\))*?"([a-z ]+)"\s*,?\s*\)', code))
+    lists, fields = held_lists_and_fields()
+    assert {"parts-loop", "messages", "job-board", "eta-watch", "workers", "substitutions"} <= lists
     assert {"quantity", "part number", "order", "approval", "technician", "address"} <= fields
     for name in lists | fields:
         assert re.search(rf"(\| {name} \||process \*{name}\*)", guide), name
+
+
+def held_lists_and_fields() -> tuple[set[str], set[str]]:
+    """What the code calls the lists (`held.hold(shop, LIST, ...)`) and the fields (`HeldError(why, fix, FIELD)`)."""
+    lists: set[str] = set()
+    fields: set[str] = set()
+    for file in [found for folder in ("flows", "tasks", "store") for found in (ROOT / folder).glob("*.py")]:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        constants = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        }
+        for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
+            called = ast.unparse(call.func)
+            if called.endswith("held.hold"):
+                lists.add(_text(call.args[1], constants))
+            elif called == "HeldError" and len(call.args) == 3:
+                fields.add(_text(call.args[2], constants))
+    return lists, fields
+
+
+def _text(node: ast.expr, constants: dict[str, object]) -> str:
+    value = constants.get(node.id) if isinstance(node, ast.Name) else getattr(node, "value", None)
+    assert isinstance(value, str), f"a list or field that cannot be read: {ast.unparse(node)}"
+    return value
 
 
 def test_decisions_are_numbered_and_whole() -> None:
