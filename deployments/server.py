@@ -63,7 +63,10 @@ def use_server(home: Home, *, say: Callable[[str], None], port: int | None = Non
     Raises: SettingsError when PREFECT_API_URL names a server that does not answer; TruckrollError when the one
     started here does not come up.
     """
+    before = home.server_record.exists()
     server = find_or_start(home, say=say, port=port)
+    if server.mark is not None and not before:
+        say("It stays for the next call; `truckroll down` stops it.")
     os.environ.update(client_environment(home, server.api_url))
     return server
 
@@ -151,7 +154,7 @@ def _start(home: Home, say: Callable[[str], None], port: int | None) -> Server:
         chosen = children.free_port(wanted)
         if chosen != wanted:
             say(f"Port {wanted} is in use: Prefect's server takes {chosen}.")
-        say(f"Starting Prefect's server at http://127.0.0.1:{chosen} (it stays for the next call; `truckroll down`).")
+        say(f"Starting Prefect's server at http://127.0.0.1:{chosen} ...")
         server = _start_on(home, chosen)
         if server is not None:
             return server
