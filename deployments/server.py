@@ -63,9 +63,9 @@ def use_server(home: Home, *, say: Callable[[str], None], port: int | None = Non
     Raises: SettingsError when PREFECT_API_URL names a server that does not answer; TruckrollError when the one
     started here does not come up.
     """
-    before = home.server_record.exists()
+    before = read_record(home)
     server = find_or_start(home, say=say, port=port)
-    if server.mark is not None and not before:
+    if server.mark is not None and server != before:
         say("It stays for the next call; `truckroll down` stops it.")
     os.environ.update(client_environment(home, server.api_url))
     return server

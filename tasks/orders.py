@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from prefect import task
@@ -24,7 +25,7 @@ from models.base import DomainModel, JobRef, utc_now
 from models.errors import RejectedError
 from models.job import Hold
 from models.part import LineState, OrderStatus, PartRef
-from models.request import Stage
+from models.request import CLOSED, Stage
 from models.tables import PartOrderRow, PartRequestRow
 from tasks.board import read_eta
 from tasks.house import House, open_house
@@ -61,10 +62,13 @@ async def look_at_orders(shop: str, request_ids: list[str], *, page: int, count:
 async def _look(house: House, request_id: str) -> Look:
     request = await house.books.requests.get(request_id)
     orders = await house.books.orders.for_request(request_id)
+    if request is not None and request.stage in CLOSED:
+        await _close(house, orders)  # an earlier pass told its end, and died before it closed them
     if request is None or request.stage != Stage.ORDERED or not any(order.is_open for order in orders):
         return Look(request_id=request_id, outcome="unchanged")
     today = utc_now().astimezone(house.shop.zone).date()
     seen: list[OrderSeen] = []
+    over: list[PartOrderRow] = []
     for order in orders:
         if not order.is_open:
             seen.append(_as_kept(order))
@@ -73,14 +77,25 @@ async def _look(house: House, request_id: str) -> Look:
             status = await house.distributor.order_status(order.order_number)
         except RejectedError as error:
             return await _not_known(house, request, order, error)
-        seen.append(await _read_order(house, request, order, status, today))
-    return await _settle(house, request, combine(seen), today)
+        found, is_over = await _read_order(house, request, order, status, today)
+        seen.append(found)
+        over += [order] if is_over else []
+    look = await _settle(house, request, combine(seen), today)
+    # Last of all: closed orders are not looked at again, so what a dying pass had not told would never be told.
+    await _close(house, over)
+    return look
+
+
+async def _close(house: House, orders: Sequence[PartOrderRow]) -> None:
+    for order in orders:
+        if order.is_open and order.id is not None:
+            await house.books.orders.update(order.id, is_open=False)
 
 
 async def _read_order(
     house: House, request: PartRequestRow, order: PartOrderRow, status: OrderStatus, today: date
-) -> OrderSeen:
-    """Work out where one order stands and when it comes, and keep it."""
+) -> tuple[OrderSeen, bool]:
+    """Work out where one order stands and when it comes, and keep it. The bool tells whether it is over."""
     parcels = all_parcels([await _read_parcel(house, number, today) for number in status.tracking])
     state = LineState.DELIVERED if parcels.delivered else status.state
     when = expected(
@@ -102,7 +117,6 @@ async def _read_order(
             eta_basis=when.eta.basis.value,
             tracking=list(status.tracking),
             invoice_number=status.invoice_number,
-            is_open=again is not None,
             looks=order.looks + 1,
             looked_at=now,
             next_look_at=again or now,
@@ -112,7 +126,7 @@ async def _read_order(
         await tell_substitution(
             house, request, other, await read_job(request.shop, JobRef(request.job), request.job_number)
         )
-    return OrderSeen(order.order_number, state, when)
+    return OrderSeen(order.order_number, state, when), again is None
 
 
 async def _read_parcel(house: House, number: str, today: date) -> Tracking:

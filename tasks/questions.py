@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy.orm import Session
+
 from decisions import events
 from decisions.answers import same_name
 from decisions.questions import question_markdown
@@ -15,7 +17,7 @@ from models.request import Stage
 from models.tables import ApprovalRow, PartRequestRow
 from tasks.board import on_offer
 from tasks.house import House
-from tasks.requests import move, story_of
+from tasks.requests import move_in, story_of
 
 STANDS = (ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED)
 ENDED = (ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED)
@@ -67,40 +69,40 @@ async def ask_technician(
     now = utc_now()
     expires_at = now + parts.approval_expires_after
     approvers = _who_may_answer(house, job)
-    question = await house.books.approvals.ask(
-        request.id,
-        offer=offer,
-        question=question_markdown(
-            offer,
-            job=job,
-            diagnosed=diagnosed,
-            expires_at=expires_at,
-            zone=house.shop.zone,
-            approvers=approvers,
-            because=because,
-            distributor=house.distributor.name,
-        ),
-        approvers=approvers,
-        expires_after=parts.approval_expires_after,
-        now=now,
-    )
-    outgoing = events.asked(
-        story_of(house, request),
+    question_text = question_markdown(
         offer,
-        approval=ApprovalId(question.id),
-        question=question.revision,
-        expires_at=question.expires_at,
+        job=job,
+        diagnosed=diagnosed,
+        expires_at=expires_at,
+        zone=house.shop.zone,
         approvers=approvers,
         because=because,
-        emails=[technician.email for technician in job.technicians if technician.email],
-        link="",
+        distributor=house.distributor.name,
     )
-    request = await move(
-        house,
-        request,
-        Stage.AWAITING_APPROVAL,
-        f"Question {question.id} is open until {question.expires_at.isoformat()}.",
-        outgoing=outgoing,
-        **on_offer(offer),
-    )
-    return request, question
+
+    def put(session: Session) -> tuple[PartRequestRow, ApprovalRow]:
+        question = house.books.approvals.ask_in(
+            session,
+            request.id,
+            offer=offer,
+            question=question_text,
+            approvers=approvers,
+            expires_after=parts.approval_expires_after,
+            now=now,
+        )
+        outgoing = events.asked(
+            story_of(house, request),
+            offer,
+            approval=ApprovalId(question.id),
+            question=question.revision,
+            expires_at=question.expires_at,
+            approvers=approvers,
+            because=because,
+            emails=[technician.email for technician in job.technicians if technician.email],
+            link="",
+        )
+        words = f"Question {question.id} is open until {question.expires_at.isoformat()}."
+        moved = move_in(session, house, request, Stage.AWAITING_APPROVAL, words, outgoing=outgoing, **on_offer(offer))
+        return moved, question
+
+    return await house.books.store.run(put)

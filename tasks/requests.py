@@ -43,17 +43,30 @@ async def move(
     **changes: Any,
 ) -> PartRequestRow:
     """Move a request to a stage; `words` say why, for people. What has to be told of it is written with it."""
+    return await house.books.store.run(
+        lambda session: move_in(session, house, request, stage, words, outgoing=outgoing, actor=actor, **changes)
+    )
+
+
+def move_in(
+    session: Session,
+    house: House,
+    request: PartRequestRow,
+    stage: Stage,
+    words: str,
+    *,
+    outgoing: Outgoing | None = None,
+    actor: str = "",
+    **changes: Any,
+) -> PartRequestRow:
+    """Move a request within the caller's transaction: stage, audit and what must be told stand or fall together."""
     books = house.books
-
-    def write(session: Session) -> PartRequestRow:
-        row = books.requests.update_in(session, request.id, stage=stage.value, stage_words=words, **changes)
-        detail = {"words": words, **changes}
-        books.audit.append_in(session, row.shop, PROCESS, row.id, stage.value, actor=actor, detail=detail)
-        if outgoing is not None:
-            books.outbox.add(session, row, outgoing, utc_now())
-        return row
-
-    return await books.store.run(write)
+    row = books.requests.update_in(session, request.id, stage=stage.value, stage_words=words, **changes)
+    detail = {"words": words, **changes}
+    books.audit.append_in(session, row.shop, PROCESS, row.id, stage.value, actor=actor, detail=detail)
+    if outgoing is not None:
+        books.outbox.add(session, row, outgoing, utc_now())
+    return row
 
 
 async def note(house: House, request: PartRequestRow, event: str, **detail: Any) -> None:

@@ -14,8 +14,8 @@ PROCESS = {"asked": "diagnosis-watch", "ordered": "parts-loop", "shipped": "eta-
 
 
 @dataclass(frozen=True)
-class Write:
-    """One write of the loop: the pass it happens in, and how the sandbox recognises it."""
+class Call:
+    """One call of the loop: the pass it happens in, and how the sandbox recognises it."""
 
     step: str
     what: str
@@ -32,29 +32,45 @@ HOLD_OFF = "DELETE /servicetitan/jpm/v2/tenant/*/appointments/*/hold"
 VISIT = "PUT /servicetitan/jpm/v2/tenant/*/appointments/*/special-instructions"
 ORDER = "POST /marcone/orders/purchaseorder"
 
-PURCHASE_ORDER = Write("ordered", "the purchase order", ORDER)
+PURCHASE_ORDER = Call("ordered", "the purchase order", ORDER)
 
 WRITES = (
-    Write("asked", "the job's fields", FIELDS),
-    Write("asked", "the note", NOTE),
-    Write("asked", "the hold", HOLD),
-    Write("asked", "the visit's line", VISIT),
+    Call("asked", "the job's fields", FIELDS),
+    Call("asked", "the note", NOTE),
+    Call("asked", "the hold", HOLD),
+    Call("asked", "the visit's line", VISIT),
     PURCHASE_ORDER,
-    Write("ordered", "the job's fields", FIELDS),
-    Write("ordered", "the note", NOTE),
-    Write("ordered", "the visit's line", VISIT),
-    Write("shipped", "the job's fields", FIELDS),
-    Write("shipped", "the note", NOTE),
-    Write("shipped", "the visit's line", VISIT),
-    Write("arrived", "the job's fields", FIELDS),
-    Write("arrived", "the note", NOTE),
-    Write("arrived", "the end of the hold", HOLD_OFF),
-    Write("arrived", "the visit's line", VISIT),
+    Call("ordered", "the job's fields", FIELDS),
+    Call("ordered", "the note", NOTE),
+    Call("ordered", "the visit's line", VISIT),
+    Call("shipped", "the job's fields", FIELDS),
+    Call("shipped", "the note", NOTE),
+    Call("shipped", "the visit's line", VISIT),
+    Call("arrived", "the job's fields", FIELDS),
+    Call("arrived", "the note", NOTE),
+    Call("arrived", "the end of the hold", HOLD_OFF),
+    Call("arrived", "the visit's line", VISIT),
 )
 """Every write of the loop, in order. A test compares it with what the sandbox really got."""
 
 BOARD_WRITES = tuple(write for write in WRITES if write is not PURCHASE_ORDER)
 """Those that can be looked for, and so need nobody."""
+
+JOB = "GET /servicetitan/jpm/v2/tenant/*/jobs/*"
+CATALOGUE = "POST /marcone/parts/lookup"
+
+READS = (
+    Call("asked", "the diagnosed parts", "GET /servicetitan/sales/v2/tenant/*/estimates"),
+    Call("asked", "the job", JOB),
+    Call("asked", "the catalogue", CATALOGUE),
+    Call("ordered", "the job", JOB),
+    Call("ordered", "the fresh quote", CATALOGUE),
+    Call("shipped", "the order's status", "POST /marcone/orders/orderstatus"),
+    Call("shipped", "the job", JOB),
+    Call("arrived", "the parcel", "POST /marcone/orders/trackpackage"),
+    Call("arrived", "the job", JOB),
+)
+"""Reads between what the ledger has kept and what it has not told yet."""
 
 READS_BY_POST = ("/token", "/AccessToken", "/lookup", "/getshippingmethods", "/orderstatus", "/trackpackage")
 

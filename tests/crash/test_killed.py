@@ -9,7 +9,18 @@ import pytest
 
 from tests.crash.conftest import Undisturbed
 from tests.crash.house import CrashHouse
-from tests.crash.steps import BOARD_WRITES, PROCESS, STEPS, WRITES, Write, go_on, prepare, steps_after, steps_before
+from tests.crash.steps import (
+    BOARD_WRITES,
+    PROCESS,
+    READS,
+    STEPS,
+    WRITES,
+    Call,
+    go_on,
+    prepare,
+    steps_after,
+    steps_before,
+)
 from tests.crash.vendors import Stall
 
 pytestmark = pytest.mark.crash
@@ -46,7 +57,7 @@ def test_these_are_all_the_writes_of_the_loop(undisturbed: Undisturbed) -> None:
 
 @pytest.mark.parametrize("kind", ["stall_before", "stall_after"], ids=when)
 @pytest.mark.parametrize("write", BOARD_WRITES, ids=str)
-def test_killed_at_a_write(house: CrashHouse, undisturbed: Undisturbed, write: Write, kind: Stall) -> None:
+def test_killed_at_a_write(house: CrashHouse, undisturbed: Undisturbed, write: Call, kind: Stall) -> None:
     """A worker killed there leaves work that the next pass finishes: nothing twice, nothing missing, nothing held."""
     go_on(house, steps_before(write.step))
     prepare(house, write.step)
@@ -59,6 +70,19 @@ def test_killed_at_a_write(house: CrashHouse, undisturbed: Undisturbed, write: W
     go_on(house, steps_after(write.step))
     assert house.end() == undisturbed.after["arrived"]
     assert len(set(house.markers())) == len(house.markers())
+
+
+@pytest.mark.parametrize("read", READS, ids=str)
+def test_killed_while_it_reads(house: CrashHouse, undisturbed: Undisturbed, read: Call) -> None:
+    """What the ledger keeps before a read is no reason to forget what comes after it."""
+    go_on(house, steps_before(read.step))
+    prepare(house, read.step)
+    house.sandbox.arm(read.match, "stall_before")
+    house.kill_when_it_hangs(PROCESS[read.step])
+
+    house.run(PROCESS[read.step])
+
+    assert house.end() == undisturbed.after[read.step]
 
 
 @pytest.mark.parametrize("kind", ["stall_before", "stall_after"], ids=when)
@@ -86,7 +110,7 @@ def test_killed_at_a_mail(house: CrashHouse, undisturbed: Undisturbed, step: str
 
 
 @pytest.mark.parametrize("write", BOARD_WRITES, ids=str)
-def test_an_answer_is_lost(house: CrashHouse, undisturbed: Undisturbed, write: Write) -> None:
+def test_an_answer_is_lost(house: CrashHouse, undisturbed: Undisturbed, write: Call) -> None:
     """The write landed and its answer did not: the same pass looks, finds it, and goes on."""
     go_on(house, steps_before(write.step))
     prepare(house, write.step)
