@@ -127,9 +127,10 @@ def form_markdown(
     else:
         lines.append(f"- Diagnosed: {escape(listed(diagnosed.numbers, 'or'))}")
     lines.append(f"- To {escape(offer.ship_to.one_line())}, by {escape(offer.ship_method)}")
-    warnings = [*offer.warnings, *(warning for part in offer.parts for warning in part.warnings)]
+    said = {replaced_words(part.path) for part in offer.parts}
+    warnings = [*offer.warnings, *(warning for part in offer.parts for warning in part.warnings if warning not in said)]
     lines += [f"- **Note:** {escape(warning)}" for warning in dict.fromkeys(warnings)]
-    lines.append(f"- Open until {moment(expires_at, zone)}. All of the offer: this run's artifact.")
+    lines.append(f"- Open until {moment(expires_at, zone)}. Other branches and the whole offer: tab Artifacts.")
     return "\n".join(lines) + "\n"
 
 
@@ -249,7 +250,8 @@ def _answers(offer: Offer, expires_at: datetime, zone: tzinfo, approvers: Sequen
 
 
 def _part_label(part: OfferedPart) -> str:
-    described = [one_line(str(part.part)), one_line(part.part.description), money(part.unit_price)]
+    # The price before the description: Prefect's form cuts off what is long.
+    described = [one_line(str(part.part)), money(part.unit_price), one_line(part.part.description)]
     return " - ".join(word for word in described if word)
 
 

@@ -318,7 +318,9 @@ async def _end_with_job(house: House, request: PartRequestRow, job: JobView, que
     if question is not None:
         await house.books.approvals.void(question.id, why)
     await house.books.held.release(request.shop, "parts-loop", request.id)
-    outgoing = None if job.state is JobState.GONE else events.canceled(story_of(house, request), why=why)
+    # A job that was over before anybody was asked is left as it is; one that waited is told.
+    is_told = question is not None and job.state is not JobState.GONE
+    outgoing = events.canceled(story_of(house, request), why=why) if is_told else None
     await move(house, request, Stage.CANCELED, why, outgoing=outgoing)
     await tell_waiting(house, request.id)
     return RunItem(id=request.id, outcome="canceled", reason=why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +12,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from models.errors import SettingsError
+from models.errors import SettingsError, TruckrollError
 from models.report import RunReport
 
 PASSES = {
@@ -56,3 +57,17 @@ async def finish(report: RunReport) -> State[RunReport]:
         failed = ", ".join(item.id for item in report.items if item.outcome == "failed")
         return Failed(message=f"{report.in_words()}; see {failed}", data=report)
     return Completed(message=report.in_words(), data=report)
+
+
+class _KnownErrors(logging.Filter):
+    """Leaves the traceback out of the log where the error's own text says what happened and what to do."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, TruckrollError):
+            record.exc_info = record.exc_text = None
+        return True
+
+
+for _logger in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_logger).addFilter(_KnownErrors())

@@ -250,7 +250,7 @@ class PartsSettings(Section):
     field_part_eta: str = "Part ETA"
     max_quantity: int = Field(default=20, ge=1)
     """A larger quantity of one part is taken for a slip of the finger and held."""
-    look_back: Span = timedelta(days=7)
+    look_back: Span = timedelta(days=30)
     """How far the first diagnosis_watch of a shop reads back."""
     diagnosis: DiagnosisSettings = DiagnosisSettings()
 

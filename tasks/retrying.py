@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from prefect import Task
     from prefect.client.schemas.objects import State, TaskRun
 
-RETRY_DELAYS_S: list[float] = [2, 10, 30]
+RETRY_DELAYS_S: list[float] = [1, 5, 15]
 """A vendor that is away for longer than this is left to the next scheduled pass."""
 
 

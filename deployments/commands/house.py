@@ -43,9 +43,8 @@ def up(
         keeper.add(runner(home, server.api_url, names))
         talk.say(f"[bold]Prefect[/] {server.ui_url}   shops: {', '.join(names)}   logs: {home.logs}")
         for process in PROCESSES:
-            talk.say(
-                f"  {process.name}: {process.slug.replace('-', ' ') or 'when a part is diagnosed'}. {process.description}"
-            )
+            when = process.slug.replace("-", " ") or "when a part is diagnosed"
+            talk.say(f"  {process.name}: {when}. {process.description}")
         talk.say("Ctrl-C stops everything started here.")
         keeper.keep()
 

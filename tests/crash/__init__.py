@@ -18,7 +18,7 @@ fresh ledger, and a sandbox set back to its seed.
 Starting Python with Prefect takes seconds. So most workers are forked from a server that has imported everything and
 opened nothing (`multiprocessing`'s forkserver); they run the very command line. In `test_orders` the killed passes are the plain command.
 
-- `test_killed.py`: killed before and after every write of the loop; every answer lost once.
+- `test_killed.py`: killed before and after every write of the loop, and while it reads; every answer lost once.
 - `test_orders.py`: the purchase order, whose outcome only a person can tell; two workers at once.
 - `test_random_kills.py`: three jobs, killed at random moments, over and over.
 """

@@ -390,6 +390,14 @@ async def test_a_job_that_ended_while_waiting_orders_nothing(world: World, state
     assert row.status == ApprovalStatus.VOID
 
 
+async def test_a_job_that_was_over_before_anybody_was_asked_is_left_as_it_is(world: World) -> None:
+    """A shop's first look back finds sold estimates of finished jobs: no note, no question."""
+    world.jobs.jobs["48213"] = a_job(state=JobState.DONE, status_words="Completed")
+    world.jobs.diagnoses = [a_diagnosis()]
+    assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["canceled"]
+    assert world.jobs.boards == []
+
+
 async def test_a_lost_answer_to_the_order_goes_to_a_person_and_is_never_repeated(world: World) -> None:
     """PL-60: unresolved and held, with what to check; their word settles it."""
     world.marcone.lose_answer = True

@@ -182,7 +182,7 @@ def test_urls_in_foreign_text_are_not_linked_by_renderers_that_link_bare_ones() 
 
 def test_form_labels_read_well_and_lead_back() -> None:
     choices = form_choices(offer_of(candidate()))
-    assert [each.label for each in choices.parts] == ["WPW10348269 (WPL) - Drain pump - $41.20"]
+    assert [each.label for each in choices.parts] == ["WPW10348269 (WPL) - $41.20 - Drain pump"]
     assert [each.label for each in choices.branches] == [
         "601 Birmingham - 4 in stock - 1 day",
         "901 St. Louis - 9 in stock - 4 days",
