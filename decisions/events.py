@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from decisions.messages import (
     expired_message,
     held_message,
     news,
+    personal_body,
     question_message,
     status_message,
     substitution_message,
@@ -38,7 +39,7 @@ from decisions.notes import (
 )
 from models.approval import Offer, OrderTerms
 from models.base import ApprovalId, DomainModel, RequestId
-from models.job import BoardNote, Hold, JobView
+from models.job import BoardNote, Hold, JobView, Technician
 from models.outgoing import Letter, Outgoing
 from models.part import Eta, EtaBasis, LineState, Substitution
 
@@ -68,10 +69,14 @@ def asked(
     expires_at: datetime,
     approvers: Sequence[str],
     because: Sequence[str],
-    emails: Sequence[str],
-    link: str,
+    technicians: Sequence[Technician],
+    link_for: Mapping[str, str],
 ) -> Outgoing:
-    """A technician is asked: the offer goes into the job, the job on hold, and the technician hears of it (PL-4)."""
+    """A technician is asked: the offer goes into the job, the job on hold, and the technician hears of it (PL-4).
+
+    `link_for`: by name, each person's own link to the approval page. It answers in that person's name, so it stands in
+    that person's letter and nowhere else.
+    """
     note = asked_note(
         story.request,
         approval,
@@ -81,18 +86,36 @@ def asked(
         zone=story.zone,
         approvers=approvers,
         because=because,
-        link=link,
+        link="the link in your own mail" if link_for else "",
     )
-    letter = question_message(
+    message = question_message(
         offer,
         approval=approval,
         job_number=story.job_number,
         expires_at=expires_at,
         zone=story.zone,
         approvers=approvers,
-        link=link,
     )
-    return _outgoing("asked", note, office=letter, to=emails, hold=Hold.PLACE if question == 1 else Hold.LEAVE)
+    asked_first = _outgoing("asked", note, office=message, hold=Hold.PLACE if question == 1 else Hold.LEAVE)
+    personal = personal_letters(message, approval=approval, technicians=technicians, link_for=link_for)
+    return asked_first.model_copy(update={"personal": personal})
+
+
+def personal_letters(
+    message: Message, *, approval: ApprovalId, technicians: Sequence[Technician], link_for: Mapping[str, str]
+) -> tuple[Letter, ...]:
+    """Return the question's message once for each technician with an address, with that person's own link."""
+    return tuple(
+        Letter(
+            subject=message.subject,
+            body=personal_body(
+                message, approval=approval, name=technician.name, link=link_for.get(technician.name, "")
+            ),
+            to=(technician.email,),
+        )
+        for technician in technicians
+        if technician.email
+    )
 
 
 def ordered(

@@ -116,10 +116,9 @@ def question_message(
     expires_at: datetime,
     zone: tzinfo,
     approvers: Sequence[str] = (),
-    link: str = "",
     reminder: int = 0,
 ) -> Message:
-    """Tell the technician that a question waits. `reminder` counts from 1; 0 is the first telling."""
+    """Tell the shop that a question waits. `reminder` counts from 1; 0 is the first telling."""
     parts = listed(str(part.part) for part in offer.parts)
     verb = "Choose a part" if offer.must_choose else "Approve a part"
     start = f"Reminder {reminder}: " if reminder else ""
@@ -128,10 +127,26 @@ def question_message(
         "Nothing is ordered before somebody approves it.",
         f"It expires {moment(expires_at, zone)}.",
         *([f"May answer: {one_line(listed(approvers))}."] if approvers else []),
-        *([f"Answer here: {link}"] if link else []),
-        f"Or: truckroll approvals approve {approval} --by NAME",
+        _by_command(approval),
     ]
     return Message(f"{start}{verb} for job {one_line(job_number)}", "\n".join(body))
+
+
+def personal_body(message: Message, *, approval: ApprovalId, name: str, link: str = "") -> str:
+    """Return the body of a question's message as one technician gets it: with their own link, if there is one."""
+    if not link:
+        return message.body
+    body = [
+        f"Hello {one_line(name)},",
+        "",
+        message.body.removesuffix(_by_command(approval)).rstrip(),
+        "",
+        "Look at it and answer here:",
+        link,
+        "",
+        "This link is yours alone: whoever opens it answers in your name. Please do not pass it on.",
+    ]
+    return "\n".join(body)
 
 
 def expired_message(*, job_number: str, part_number: str, expires_at: datetime, zone: tzinfo) -> Message:
@@ -185,6 +200,10 @@ def due_reminders(asked_at: datetime, already: int, remind_after: Sequence[timed
     """Return how many reminders have come due and not gone out: send one message, and count all of them as sent."""
     due = sum(asked_at + wait <= now for wait in remind_after)
     return max(due - max(already, 0), 0)
+
+
+def _by_command(approval: ApprovalId) -> str:
+    return f"Answer with: truckroll approvals approve {approval} --by NAME"
 
 
 def _headline(event: News, the_part: str, facts: CustomerFacts) -> tuple[str, str]:

@@ -5,6 +5,8 @@ The records themselves stay where they are: the next pass goes on with them by i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.errors import TransientError, UnauthorizedError, VendorError
 from models.report import RunReport
 from tasks.house import House
@@ -19,9 +21,10 @@ async def note_away(house: House, error: VendorError) -> None:
     await house.books.held.hold(house.shop.name, PROCESS, error.vendor or "vendor", reason=error.message, fix=error.fix)
 
 
-async def note_back(house: House, report: RunReport) -> None:
-    """Take vendors off the held list after a pass in which nothing failed."""
+async def note_back(house: House, report: RunReport, asked: Sequence[str]) -> None:
+    """Take the vendors this pass asked off the held list, if nothing failed in it."""
     if report.counts()["failed"]:
         return
     for entry in await house.books.held.list(house.shop.name, process=PROCESS):
-        await house.books.held.release(house.shop.name, PROCESS, entry.record)
+        if entry.record in asked:
+            await house.books.held.release(house.shop.name, PROCESS, entry.record)

@@ -34,13 +34,18 @@ async def diagnosis_watch(shop: str) -> State[Any]:
     """
     report = RunReport(process="diagnosis-watch", shop=shop)
     async with open_house(shop) as house:
+        # 1. and 2. What changed since the last look; one request for each diagnosis.
         try:
             await find_diagnosed_parts(shop)
         except AWAY as error:
             await note_away(house, error)
             report.add("diagnosis", "failed", str(error))
+        # 3. A run of the parts loop for each; in the foreground the loop itself, up to the question.
         found = await house.books.requests.list(shop=shop, stages=[Stage.FOUND])
-        if not await start_runs(house, found, report):
+        has_followed = not await start_runs(house, found, report)
+        if has_followed:
             await follow_all(house, [request.id for request in found], report)
-        await tell_the_rest(house, report)
+        # 4. What still waits to be told.
+        asked = [house.platform.name, *([house.distributor.name] if has_followed and report.items else [])]
+        await tell_the_rest(house, report, asked=asked)
     return await finish(report)

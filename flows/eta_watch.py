@@ -38,9 +38,11 @@ async def eta_watch(shop: str, only_due: bool = False) -> State[Any]:
     """
     report = RunReport(process="eta-watch", shop=shop)
     async with open_house(shop) as house:
+        # 1. Which orders are open, or due.
         orders = await house.books.orders.list_open(shop, due_before=utc_now() if only_due else None)
         requests = list(dict.fromkeys(order.request_id for order in orders))
         pages = [requests[first : first + PAGE] for first in range(0, len(requests), PAGE)]
+        # 2. Status, 3. parcels and 4. date of each, 5. put together; 6. what changed goes into store and outbox.
         for number, page in enumerate(pages, start=1):
             try:
                 looks = await look_at_orders(shop, page, page=number, count=len(page))
@@ -50,7 +52,8 @@ async def eta_watch(shop: str, only_due: bool = False) -> State[Any]:
                 break
             for look in looks:
                 report.add(look.request_id, look.outcome, look.words)
-        await tell_the_rest(house, report)
+        # 7. Told, and shown as a table.
+        await tell_the_rest(house, report, asked=[house.distributor.name] if requests else [])
         await show_open_orders(house)
     return await finish(report)
 

@@ -72,7 +72,8 @@ async def parts_pass(shop: str) -> State[Any]:
     async with open_house(shop) as house:
         waiting = await house.books.requests.list(shop=shop, stages=IN_THE_LOOP)
         await follow_all(house, [request.id for request in waiting], report)
-        await tell_the_rest(house, report)
+        asked = [house.platform.name, house.distributor.name] if report.items else []
+        await tell_the_rest(house, report, asked=asked)
     return await finish(report)
 
 
@@ -189,7 +190,7 @@ async def _remember_job(house: House, request: PartRequestRow, job: JobView) -> 
         job_number=job.number or request.job_number,
         customer_name=job.customer_name,
         technicians=[technician.name for technician in job.technicians],
-        technician_emails=[technician.email for technician in job.technicians if technician.email],
+        technician_emails=[technician.email for technician in job.technicians],  # one each, as in `technicians`
     )
 
 

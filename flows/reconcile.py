@@ -11,6 +11,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from decisions.events import personal_letters
 from decisions.messages import due_reminders, question_message
 from flows.parts_loop import end_expired
 from flows.running import finish
@@ -23,7 +24,9 @@ from models.request import IN_THE_LOOP, Stage
 from models.tables import ApprovalRow, PartRequestRow
 from tasks.approvals import mend_form, wake_run
 from tasks.house import House, open_house
+from tasks.links import open_links
 from tasks.prefect_api import PrefectApi, prefect_api
+from tasks.requests import technicians_of
 from tasks.runs import find_parts_loop, start_run
 from tasks.telling import send_letter
 
@@ -41,13 +44,17 @@ async def reconcile(shop: str) -> State[Any]:
     """
     report = RunReport(process="reconcile", shop=shop)
     async with open_house(shop) as house:
+        # 1. Questions past their time.
         await expire_questions(house, report)
+        # 2. Reminders that are due.
         await remind(house, report)
+        # 3. Runs that sleep, lost their form, have no worker, or are gone.
         async with prefect_api() as api:
             deployment = await find_parts_loop(api, shop)
             if api is not None and deployment is not None:
                 for request in await house.books.requests.list(shop=shop, stages=[*IN_THE_LOOP, Stage.EXPIRED]):
                     await mend_run(house, api, deployment, request, report)
+        # 4. What still waits to be told.
         await tell_the_rest(house, report)
     return await finish(report)
 
@@ -69,17 +76,16 @@ async def remind(house: House, report: RunReport) -> None:
         due = due_reminders(question.asked_at, question.reminded, settings.remind_after, utc_now())
         number = question.reminded + due
         if due and await house.books.approvals.claim_reminder(question.id, number):
-            await send_letter(
-                house.shop.name,
-                f"{question.id}/reminder/{number}",
-                await _reminder(house, question, number),
-                question.job_number,
-                is_for_customer=False,
-            )
+            personal, office = await _reminder(house, question, number)
+            key = f"{question.id}/reminder/{number}"
+            for place, letter in enumerate(personal, start=1):
+                await send_letter(house.shop.name, f"{key}/person-{place}", letter, question.job_number, with_ops=False)
+            await send_letter(house.shop.name, key, office, question.job_number, with_ops=True)
             report.add(question.id, "reminded", f"Reminder {number} for job {question.job_number}.")
 
 
-async def _reminder(house: House, question: ApprovalRow, number: int) -> Letter:
+async def _reminder(house: House, question: ApprovalRow, number: int) -> tuple[tuple[Letter, ...], Letter]:
+    """Return the technicians' letters, each with its own link, and the shop's."""
     request = await house.books.requests.get(question.request_id)
     message = question_message(
         Offer.model_validate(question.offer),
@@ -90,7 +96,14 @@ async def _reminder(house: House, question: ApprovalRow, number: int) -> Letter:
         approvers=question.approvers,
         reminder=number,
     )
-    return Letter(subject=message.subject, body=message.body, to=tuple(request.technician_emails if request else ()))
+    technicians = technicians_of(request) if request else []
+    personal = personal_letters(
+        message,
+        approval=ApprovalId(question.id),
+        technicians=technicians,
+        link_for=open_links().for_people(question, question.approvers or [each.name for each in technicians]),
+    )
+    return personal, Letter(subject=message.subject, body=message.body)
 
 
 async def mend_run(house: House, api: PrefectApi, deployment: str, request: PartRequestRow, report: RunReport) -> None:

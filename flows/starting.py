@@ -27,7 +27,10 @@ async def remember_run(house: House, request_id: str) -> None:
 
 
 async def start_runs(house: House, requests: Sequence[PartRequestRow], report: RunReport) -> bool:
-    """Start a run of `parts-loop` for each request. False in the foreground, or where nothing serves it."""
+    """Start a run of `parts-loop` for each request that never had one. False in the foreground, or if none is served.
+
+    A request whose run ended without finishing it is `reconcile`'s: it continues from the newest run.
+    """
     if not is_deployed():
         return False
     async with prefect_api() as api:
@@ -35,6 +38,8 @@ async def start_runs(house: House, requests: Sequence[PartRequestRow], report: R
         if api is None or deployment is None:
             return False
         for request in requests:
+            if request.flow_run_id:
+                continue
             await start_run(house.books, api, deployment, request)
             report.add(request.id, "started", f"Job {request.job_number}: a run of the parts loop has it.")
     return True

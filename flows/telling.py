@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flows.access import AWAY, note_away, note_back
 from models.errors import BusyError
 from models.report import RunReport
@@ -9,8 +11,11 @@ from tasks.house import House
 from tasks.telling import tell_waiting
 
 
-async def tell_the_rest(house: House, report: RunReport) -> None:
-    """Tell what an earlier pass could not. A job platform that is away fails the pass, and loses nothing."""
+async def tell_the_rest(house: House, report: RunReport, *, asked: Sequence[str] = ()) -> None:
+    """Tell what an earlier pass could not. A job platform that is away fails the pass, and loses nothing.
+
+    `asked` names the vendors this pass asked something.
+    """
     try:
         await tell_waiting(house)
     except AWAY as error:
@@ -18,4 +23,4 @@ async def tell_the_rest(house: House, report: RunReport) -> None:
         report.add("telling", "failed", str(error))
     except BusyError as error:
         report.add("telling", "skipped", str(error))
-    await note_back(house, report)
+    await note_back(house, report, asked)

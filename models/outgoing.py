@@ -23,5 +23,7 @@ class Outgoing(DomainModel):
     note: BoardNote | None = None
     hold: Hold = Hold.LEAVE
     customer: Letter | None = None
+    personal: tuple[Letter, ...] = ()
+    """One letter a person: each may carry that person's own link, so nobody else gets it."""
     office: Letter | None = None
-    """To the technician (`to`) and to the shop's ops addresses."""
+    """To the shop's ops addresses, and to the addresses in `to`."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class HouseSettings(BaseSettings):
-    """TRUCKROLL_HOME, TRUCKROLL_DATABASE_URL, TRUCKROLL_SHOPS. DESIGN section 8."""
+    """TRUCKROLL_HOME, TRUCKROLL_DATABASE_URL, TRUCKROLL_SHOPS, and the approval page's. DESIGN section 8."""
 
     model_config = SettingsConfigDict(env_prefix="TRUCKROLL_", extra="ignore")
 
@@ -19,6 +19,10 @@ class HouseSettings(BaseSettings):
     """Empty: SQLite under `home`. PostgreSQL: `postgresql+psycopg://user@host/name`."""
     shops: Path = Field(default=Path("shops"))
     """The folder of shop files, one `<name>.toml` each."""
+    public_url: str = ""
+    """Where technicians reach the approval page: `https://approve.example.com`. Empty: no links are mailed."""
+    link_secret: SecretStr = SecretStr("")
+    """Signs the links of the approval page; the same for all machines of one house. Empty: a file under `home`."""
 
     @property
     def database(self) -> str:

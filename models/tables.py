@@ -159,8 +159,6 @@ class PartRequestRow(SQLModel, table=True):
     """For people: why it is there."""
     revision: int = 0
     """The number of questions asked so far."""
-    attempt: int = 1
-    """The generation of the purchase order; the second follows only when a person says the first never landed."""
     board_revision: int = 0
     flow_run_id: str = ""
     part_number: str = ""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from sqlalchemy.orm import Session
+
 from decisions import events
 from decisions.eta import add_business_days, detect_substitution
 from decisions.messages import told_digest
 from models.approval import Offer, OrderTerms
 from models.base import utc_now
-from models.errors import HeldError
 from models.job import JobView
 from models.part import Eta, EtaBasis, LineState, PartRef, Placement, Substitution
 from models.request import Stage
 from models.tables import ApprovalRow, PartRequestRow
 from tasks.house import House
-from tasks.requests import move, story_of, tell
+from tasks.requests import move_in, story_of
 
 FIRST_LOOK = timedelta(minutes=5)
 """A fresh order has a status and perhaps a date soon after (FACTS section 7: none at creation)."""
@@ -51,59 +52,69 @@ async def confirm_order(
         state=state,
     )
     eta = _first_eta(terms, transit_days, today)
-    story = story_of(house, request)
-    request = await move(
-        house,
-        request,
-        Stage.ORDERED,
-        f"Order {', '.join(placement.order_numbers)}.",
-        outgoing=events.ordered(
-            story,
-            terms,
-            attempt=question.revision,
-            order_numbers=placement.order_numbers,
-            po_number=request.po_number,
-            decided_by=question.decided_by,
-            decided_at=question.decided_at or now,
-            job=job,
-            eta=eta,
-            today=today,
-        ),
-        actor=question.decided_by,
-        line_state=state.value,
-        eta=eta.on.isoformat() if eta.on else "",
-        eta_basis=eta.basis.value,
-        told=told_digest(state, eta),
+    outgoing = events.ordered(
+        story_of(house, request),
+        terms,
+        attempt=question.revision,
+        order_numbers=placement.order_numbers,
+        po_number=request.po_number,
+        decided_by=question.decided_by,
+        decided_at=question.decided_at or now,
+        job=job,
+        eta=eta,
+        today=today,
     )
     await house.books.held.release(request.shop, "parts-loop", request.id)
-    ordered_part = PartRef(make=terms.make, number=terms.part_number)
-    substitution = detect_substitution(ordered_part, placement)
-    if substitution is not None:
-        request = await tell_substitution(house, request, substitution, job)
-    return request
+    substitution = detect_substitution(PartRef(make=terms.make, number=terms.part_number), placement)
+
+    def write(session: Session) -> PartRequestRow:
+        ordered = move_in(
+            session,
+            house,
+            request,
+            Stage.ORDERED,
+            f"Order {', '.join(placement.order_numbers)}.",
+            outgoing=outgoing,
+            actor=question.decided_by,
+            line_state=state.value,
+            eta=eta.on.isoformat() if eta.on else "",
+            eta_basis=eta.basis.value,
+            told=told_digest(state, eta),
+        )
+        return ordered if substitution is None else _substituted_in(session, house, ordered, substitution, job)
+
+    return await house.books.store.run(write)
 
 
 async def tell_substitution(
     house: House, request: PartRequestRow, substitution: Substitution, job: JobView
 ) -> PartRequestRow:
     """Put a substitution in front of people: on the held list, on the job, to technician and shop (PL-13)."""
-    why = (
-        f"{house.distributor.name} ships {substitution.shipped} instead of {substitution.ordered} "
-        f"on order {request.po_number}."
-    )
-    error = HeldError(
-        why,
-        f"Check that it fits; if not, call {house.distributor.name}. Then `truckroll held retry` clears it.",
-        "part number",
-    )
-    await house.books.held.hold(
-        request.shop, "substitutions", request.id, reason=error.message, fix=error.fix, field=error.field
+    return await house.books.store.run(lambda session: _substituted_in(session, house, request, substitution, job))
+
+
+def _substituted_in(
+    session: Session, house: House, request: PartRequestRow, substitution: Substitution, job: JobView
+) -> PartRequestRow:
+    name = house.distributor.name
+    house.books.held.hold_in(
+        session,
+        request.shop,
+        "substitutions",
+        request.id,
+        reason=f"{name} ships {substitution.shipped} instead of {substitution.ordered} on order {request.po_number}.",
+        fix=f"Check that it fits; if not, call {name}. Then `truckroll held retry` clears it.",
+        field="part number",
     )
     emails = [technician.email for technician in job.technicians if technician.email]
-    return await tell(
+    outgoing = events.substituted(story_of(house, request), substitution, emails=emails)
+    return move_in(
+        session,
         house,
         request,
-        events.substituted(story_of(house, request), substitution, emails=emails),
+        Stage(request.stage),
+        request.stage_words,
+        outgoing=outgoing,
         substituted_by=str(substitution.shipped),
     )
 

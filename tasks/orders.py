@@ -121,6 +121,8 @@ async def _read_order(
             looked_at=now,
             next_look_at=again or now,
         )
+    if await house.books.held.find(request.shop, "eta-watch", order.order_number):
+        await house.books.held.release(request.shop, "eta-watch", order.order_number)
     other = detect_substitution(PartRef(make=request.make, number=request.part_number), status)
     if other is not None and str(other.shipped) != request.substituted_by:
         await tell_substitution(
@@ -134,6 +136,10 @@ async def _read_parcel(house: House, number: str, today: date) -> Tracking:
         return read_tracking(await house.distributor.track(number), today)
     except RejectedError:
         return Tracking()  # another carrier's number: FedEx and UPS only (FACTS section 9)
+
+
+_AFTER = {LineState.DELIVERED: Stage.ARRIVED, LineState.CANCELED: Stage.HELD}
+"""Where a request goes when all its orders are over."""
 
 
 async def _settle(house: House, request: PartRequestRow, now: Together, today: date) -> Look:
@@ -153,7 +159,7 @@ async def _settle(house: House, request: PartRequestRow, now: Together, today: d
         tracking=tracking,
         today=today,
     )
-    stage = Stage.ARRIVED if now.state is LineState.DELIVERED else Stage(request.stage)
+    stage = _AFTER.get(now.state, Stage(request.stage))
     await move(
         house,
         request,
@@ -166,7 +172,17 @@ async def _settle(house: House, request: PartRequestRow, now: Together, today: d
         told=digest,
         changes=request.changes + 1,
     )
+    if now.state is LineState.CANCELED:
+        await _hold_canceled(house, request)
     return Look(request_id=request.id, outcome=now.state.value, words=now.words)
+
+
+async def _hold_canceled(house: House, request: PartRequestRow) -> None:
+    """The distributor canceled the order: a person decides whether it is ordered again."""
+    name = house.distributor.name
+    why = f"{name} canceled order {request.po_number}: {request.part_number} is not coming."
+    fix = "Retry to ask the technician again with fresh prices, or find the part elsewhere."
+    await house.books.held.hold(request.shop, "parts-loop", request.id, reason=why, fix=fix, field="order")
 
 
 async def _hold_after(house: House, request: PartRequestRow, stage: Stage) -> Hold:

@@ -17,6 +17,7 @@ from models.request import Stage
 from models.tables import ApprovalRow, PartRequestRow
 from tasks.board import on_offer
 from tasks.house import House
+from tasks.links import open_links
 from tasks.requests import move_in, story_of
 
 STANDS = (ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED, ApprovalStatus.CONSUMED)
@@ -69,6 +70,7 @@ async def ask_technician(
     now = utc_now()
     expires_at = now + parts.approval_expires_after
     approvers = _who_may_answer(house, job)
+    links = open_links()
     question_text = question_markdown(
         offer,
         job=job,
@@ -98,8 +100,8 @@ async def ask_technician(
             expires_at=question.expires_at,
             approvers=approvers,
             because=because,
-            emails=[technician.email for technician in job.technicians if technician.email],
-            link="",
+            technicians=job.technicians,
+            link_for=links.for_people(question, approvers or [each.name for each in job.technicians]),
         )
         words = f"Question {question.id} is open until {question.expires_at.isoformat()}."
         moved = move_in(session, house, request, Stage.AWAITING_APPROVAL, words, outgoing=outgoing, **on_offer(offer))

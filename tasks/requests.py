@@ -10,6 +10,7 @@ from decisions import events
 from decisions.events import Story
 from models.base import RequestId, utc_now
 from models.errors import HeldError, TruckrollError, UnresolvedError
+from models.job import Technician
 from models.outgoing import Outgoing
 from models.request import Stage
 from models.tables import PartRequestRow
@@ -30,6 +31,17 @@ def story_of(house: House, request: PartRequestRow) -> Story:
         distributor=house.distributor.name,
         zone=house.shop.zone,
     )
+
+
+def technicians_of(request: PartRequestRow) -> list[Technician]:
+    """Return the technicians of the request's job, as last read; the id is the platform's and not kept.
+
+    None when names and addresses do not pair up: a link must never go to another person's address.
+    """
+    names, emails = request.technicians, request.technician_emails
+    if len(names) != len(emails):
+        return []
+    return [Technician(id="", name=name, email=email) for name, email in zip(names, emails, strict=True)]
 
 
 async def move(
@@ -74,22 +86,29 @@ async def note(house: House, request: PartRequestRow, event: str, **detail: Any)
     await house.books.audit.append(request.shop, PROCESS, request.id, event, detail=detail)
 
 
-async def tell(house: House, request: PartRequestRow, outgoing: Outgoing, **changes: Any) -> PartRequestRow:
-    """Note what has to be told of a request that stays where it is."""
-    return await move(house, request, Stage(request.stage), request.stage_words, outgoing=outgoing, **changes)
-
-
 async def hold(house: House, request: PartRequestRow, error: TruckrollError) -> PartRequestRow:
     """Hold a request: kept, shown on the job, told to the shop, and tried again when a person says so."""
     story = story_of(house, request)
     is_unresolved = isinstance(error, UnresolvedError)
+    if is_unresolved:
+        error = _in_words(house, request)
     outgoing = (
-        events.unresolved(story, attempt=request.attempt, po_number=request.po_number)
+        events.unresolved(story, attempt=request.revision, po_number=request.po_number)
         if is_unresolved
         else events.held(story, why=error.message, fix=error.fix)
     )
     stage = Stage.UNRESOLVED if is_unresolved else Stage.HELD
     return await set_aside(house, request, error, stage, outgoing)
+
+
+def _in_words(house: House, request: PartRequestRow) -> UnresolvedError:
+    """Say of an order whose answer was lost what a person has to find out, and how to tell it (PL-60)."""
+    name = house.distributor.name
+    return UnresolvedError(
+        f"It is not known whether order {request.po_number} reached {name}: the answer was lost. It is not sent again.",
+        f"Ask {name} about PO {request.po_number}, then `truckroll held retry` with --placed NUMBER or --not-placed.",
+        request.po_number,
+    )
 
 
 async def set_aside(

@@ -48,9 +48,11 @@ async def _tell(house: House, row: OutboxRow) -> None:
             row.shop, "parts-loop", row.request_id, "published", detail={"event": outgoing.key, **report.model_dump()}
         )
     if outgoing.customer is not None:
-        await send_letter(row.shop, f"{row.key}/customer", outgoing.customer, row.job_number, is_for_customer=True)
+        await send_letter(row.shop, f"{row.key}/customer", outgoing.customer, row.job_number, with_ops=False)
+    for place, letter in enumerate(outgoing.personal, start=1):
+        await send_letter(row.shop, f"{row.key}/person-{place}", letter, row.job_number, with_ops=False)
     if outgoing.office is not None:
-        await send_letter(row.shop, f"{row.key}/office", outgoing.office, row.job_number, is_for_customer=False)
+        await send_letter(row.shop, f"{row.key}/office", outgoing.office, row.job_number, with_ops=True)
     if row.id is not None:
         await house.books.outbox.told(row.id, utc_now())
 
@@ -61,13 +63,15 @@ async def _tell(house: House, row: OutboxRow) -> None:
     retry_delay_seconds=RETRY_DELAYS_S,
     retry_condition_fn=is_transient,
 )
-async def send_letter(shop: str, key: str, letter: Letter, job_number: str, *, is_for_customer: bool) -> None:
+async def send_letter(shop: str, key: str, letter: Letter, job_number: str, *, with_ops: bool) -> None:
     """Send a letter at most once; the key names it. A letter that may have gone out is never sent again (PL-33).
+
+    `with_ops`: to the shop's ops addresses too; what is meant for one person goes to that person only.
 
     What cannot be sent is put on the held list; it never stops the order it tells of.
     """
     async with open_house(shop) as house:
-        addresses = _addresses(house, letter, is_for_customer=is_for_customer)
+        addresses = _addresses(house, letter, with_ops=with_ops)
         if not addresses:
             return
 
@@ -87,11 +91,11 @@ async def send_letter(shop: str, key: str, letter: Letter, job_number: str, *, i
             )
 
 
-def _addresses(house: House, letter: Letter, *, is_for_customer: bool) -> list[str]:
+def _addresses(house: House, letter: Letter, *, with_ops: bool) -> list[str]:
     settings = house.shop.messages
     mails = [
         mail_address(settings.smtp_url, sender=settings.customer_email_from, to=to)
         for to in letter.to
         if settings.smtp_url and settings.customer_email_from
     ]
-    return mails if is_for_customer else [*mails, *settings.ops]
+    return [*mails, *settings.ops] if with_ops else mails

@@ -16,7 +16,8 @@ fresh ledger, and a sandbox set back to its seed.
    at the vendors then, and in the ledger, is compared with a loop that nobody disturbed.
 
 Starting Python with Prefect takes seconds. So most workers are forked from a server that has imported everything and
-opened nothing (`multiprocessing`'s forkserver); they run the very command line. In `test_orders` the killed passes are the plain command.
+opened nothing (`multiprocessing`'s forkserver, `warm.py`); they run the very command line. In `test_orders` the killed
+pass and the one after it are the plain command.
 
 - `test_killed.py`: killed before and after every write of the loop, and while it reads; every answer lost once.
 - `test_orders.py`: the purchase order, whose outcome only a person can tell; two workers at once.

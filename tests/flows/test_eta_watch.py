@@ -11,6 +11,7 @@ from models.errors import NotFoundError, TransientError
 from models.job import Hold
 from models.part import LineState, OrderStatus, PartRef, TrackingEvent
 from models.request import Stage
+from tasks import held
 from tests.flows.conftest import World
 from tests.flows.test_parts_loop import REQUEST, answer, asked, one_pass, request_of
 
@@ -137,3 +138,14 @@ async def test_a_distributor_that_is_away_fails_the_pass_and_loses_nothing(
     report = await run_process("eta-watch", "demo")
     assert report.counts()["failed"] == 1
     assert (await request_of(world, REQUEST)).stage == Stage.ORDERED
+
+
+async def test_an_order_the_distributor_canceled_is_held_for_a_person(world: World) -> None:
+    """PL-59: it is not coming; a retry asks the technician again."""
+    await ordered(world)
+    says(world, state=LineState.CANCELED, words="Cancelled")
+    assert [item.outcome for item in await one_pass("eta-watch")] == ["canceled"]
+    [entry] = await world.books.held.list("demo")
+    assert "canceled" in entry.reason
+    await held.retry(world.books, entry.id or 0)
+    assert [item.outcome for item in await one_pass()] == ["awaiting_approval"]

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Scheduled
+from prefect.states import Failed, Scheduled
 
 from flows.parts_loop import parts_loop
 from flows.running import run_process
@@ -220,3 +220,20 @@ async def test_an_expired_question_ends_its_run_and_orders_nothing(world: World)
     assert await go_on(run.id) == "Completed"
     assert (await request_of(world)).stage == Stage.EXPIRED
     assert world.marcone.orders == []
+
+
+async def test_a_run_that_failed_twice_is_followed_by_a_third(world: World) -> None:
+    """A long outage ends run after run; each is followed by another until one finishes."""
+    run = await a_run(world)
+    run_id = run.id
+    for _ in range(2):
+        async with get_client() as client:
+            await client.set_flow_run_state(run_id, Failed(), force=True)
+        await world.books.requests.update(REQUEST, flow_run_id=str(run_id))
+        await run_process("diagnosis-watch", "demo")
+        report = await run_process("reconcile", "demo")
+        assert "restarted" in [item.outcome for item in report.items]
+        following = UUID((await request_of(world)).flow_run_id)
+        assert following != run_id
+        run_id = following
+    assert await go_on(run_id) == "Suspended"

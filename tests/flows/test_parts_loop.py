@@ -468,3 +468,27 @@ async def test_only_the_pilots_jobs_are_touched(world: World) -> None:
     world.jobs.diagnoses = [a_diagnosis()]
     assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["skipped"]
     assert world.jobs.boards == []
+
+
+async def test_a_second_lost_answer_is_told_like_the_first(world: World) -> None:
+    """Each unresolved order has its own note, naming its own number."""
+    world.marcone.lose_answer = True
+    await asked(world)
+    for revision, po_number in ((1, "48213-1"), (2, "48213-1-R2")):
+        assert isinstance(await answer(world, f"{REQUEST}-r{revision}"), Settled)
+        assert [item.outcome for item in await one_pass()] == ["unresolved"]
+        [entry] = await world.books.held.list("demo")
+        assert po_number in entry.reason
+        assert f"PO {po_number}" in world.jobs.notes[-1]
+        await held.retry(world.books, entry.id or 0, not_placed=True)
+        await one_pass()
+
+
+async def test_a_vendor_that_is_away_stays_on_the_list_until_it_was_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass that asked nothing of it says nothing about it."""
+    await world.books.held.hold("demo", "access", "Marcone", reason="Marcone does not answer.")
+    await one_pass("diagnosis-watch")
+    await one_pass("reconcile")
+    assert [entry.record for entry in await world.books.held.list("demo")] == ["Marcone"]

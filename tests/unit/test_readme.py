@@ -221,6 +221,8 @@ def held_lists_and_fields() -> tuple[set[str], set[str]]:
             called = ast.unparse(call.func)
             if called.endswith("held.hold"):
                 lists.add(_text(call.args[1], constants))
+            elif called.endswith("held.hold_in"):
+                lists.add(_text(call.args[2], constants))
             elif called == "HeldError" and len(call.args) == 3:
                 fields.add(_text(call.args[2], constants))
     return lists, fields

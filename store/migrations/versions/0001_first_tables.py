@@ -140,7 +140,6 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("stage_words", sa.Text(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("board_revision", sa.Integer(), nullable=False),
         sa.Column("flow_run_id", sa.String(), nullable=False),
         sa.Column("part_number", sa.String(), nullable=False),
