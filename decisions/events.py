@@ -105,17 +105,12 @@ def personal_letters(
     message: Message, *, approval: ApprovalId, technicians: Sequence[Technician], link_for: Mapping[str, str]
 ) -> tuple[Letter, ...]:
     """Return the question's message once for each technician with an address, with that person's own link."""
-    return tuple(
-        Letter(
-            subject=message.subject,
-            body=personal_body(
-                message, approval=approval, name=technician.name, link=link_for.get(technician.name, "")
-            ),
-            to=(technician.email,),
-        )
-        for technician in technicians
-        if technician.email
-    )
+    letters = []
+    for each in technicians:
+        if each.email:
+            body = personal_body(message, approval=approval, name=each.name, link=link_for.get(each.name, ""))
+            letters.append(Letter(subject=message.subject, body=body, to=(each.email,)))
+    return tuple(letters)
 
 
 def ordered(

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,7 +52,7 @@ class Links:
     """Makes and reads links. `base` is the page's public address; empty makes none."""
 
     base: str
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     def for_people(self, question: ApprovalRow, names: Iterable[str]) -> dict[str, str]:
         """Return each person's own link by name; nobody's when the house has no public address."""

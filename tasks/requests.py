@@ -36,7 +36,7 @@ def story_of(house: House, request: PartRequestRow) -> Story:
 def technicians_of(request: PartRequestRow) -> list[Technician]:
     """Return the technicians of the request's job, as last read; the id is the platform's and not kept.
 
-    None when names and addresses do not pair up: a link must never go to another person's address.
+    Empty when names and addresses do not pair up: a link must never go to another person's address.
     """
     names, emails = request.technicians, request.technician_emails
     if len(names) != len(emails):

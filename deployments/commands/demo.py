@@ -67,6 +67,7 @@ def _play(
     from deployments.home import client_environment
     from deployments.serve import READY
     from deployments.supervisor import wait_for_http
+    from deployments.web.child import page_process
 
     sandbox = keeper.add(stage.sandbox())
     server = keeper.use_server(port)
@@ -74,11 +75,15 @@ def _play(
     wait_for_http(f"{stage.sandbox_url}/_sandbox", sandbox, 30)
     play = Play(stage, keeper, books, server.api_url)
     play.diagnose()
+    page = page_process(stage.home, server.api_url)
+    os.environ.update(page.environment)
+    approvals = keeper.add(page.child)
     serving = keeper.add(runner(stage.home, server.api_url, [SHOP], stage.secrets))
-    talk.say(f"[bold]Sandbox[/] {stage.sandbox_url}   [bold]Prefect[/] {server.ui_url}")
+    talk.say(f"[bold]Sandbox[/] {stage.sandbox_url}   [bold]Prefect[/] {server.ui_url}   {page.words}")
     talk.say("Three technicians have diagnosed a part each; waiting for the questions ...")
     play.wait("the runner", 90, lambda: READY in children.tail(serving.log) or None)
     questions = play.ask()
+    wait_for_http(page.local, approvals, 30)
     for one in DIAGNOSES:
         talk.say(f"  job {one.job}: {one.part_number}, {one.words}")
     if not auto_approve:
@@ -94,10 +99,18 @@ def _play(
 
 def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) -> None:
     from deployments.commands.approvals import questions_table
+    from tasks.links import open_links
 
     console = talk.out()
     console.print(questions_table(questions))
-    lines = ["[bold]In Prefect[/]: open the run, then the ⋮ menu at the top right, then Resume; fill the form."]
+    links = open_links()
+    lines = ["[bold]On the approval page[/], as the technician who got the link by mail:"]
+    lines += [
+        f"  job {row.job_number}, {escape(name)}: {link}"
+        for row in questions
+        for name, link in links.for_people(row, row.approvers).items()
+    ]
+    lines += ["", "[bold]In Prefect[/]: open the run, then the ⋮ menu at the top right, then Resume; fill the form."]
     lines += [f"  job {row.job_number}: {server.run_url(row.flow_run_id)}" for row in questions]
     first = questions[0]
     name = first.approvers[0] if first.approvers else "NAME"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,25 +32,30 @@ SMTP_PORT = 8725
 def up(
     shop: Annotated[list[str] | None, typer.Option(help="Serve this shop only; may be given several times.")] = None,
     port: Annotated[int | None, typer.Option(help="Prefect's port, if this home has no server yet.")] = None,
+    page_port: Annotated[int | None, typer.Option(help="The approval page's port; 8710, or a free one.")] = None,
 ) -> None:
     """Run the house in the foreground: Prefect's server, and every process of every shop. Ctrl-C stops it all."""
     from deployments.serve import read_shops
+    from deployments.web.child import page_process
 
     shops = read_shops(shop)
     home = Home.current()
     with Supervisor(home, say=talk.say) as keeper:
         server = keeper.use_server(port)
         names = [one.name for one in shops]
-        keeper.add(runner(home, server.api_url, names))
+        page = page_process(home, server.api_url, port=page_port)
+        keeper.add(page.child)
+        keeper.add(runner(home, server.api_url, names, page.environment))
         talk.say(f"[bold]Prefect[/] {server.ui_url}   shops: {', '.join(names)}   logs: {home.logs}")
         for process in PROCESSES:
             when = process.slug.replace("-", " ") or "when a part is diagnosed"
             talk.say(f"  {process.name}: {when}. {process.description}")
+        talk.say(page.words)
         talk.say("Ctrl-C stops everything started here.")
         keeper.keep()
 
 
-def runner(home: Home, api_url: str, shops: list[str], env: dict[str, str] | None = None) -> Child:
+def runner(home: Home, api_url: str, shops: list[str], env: Mapping[str, str] | None = None) -> Child:
     """Return the process that serves the shops."""
     named = [part for shop in shops for part in ("--shop", shop)]
     return Child(

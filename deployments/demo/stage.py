@@ -26,6 +26,8 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "shop.example.toml"
 
 _NOT_OURS = (
     "TRUCKROLL_DATABASE_URL",
+    "TRUCKROLL_LINK_SECRET",
+    "TRUCKROLL_PUBLIC_URL",
     "PREFECT_API_URL",
     "PREFECT_HOME",
     "PREFECT_PROFILE",

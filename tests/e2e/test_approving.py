@@ -67,7 +67,7 @@ def test_one_order_after_server_runner_and_sandbox_were_killed_while_it_waited(d
 
     def is_back() -> bool:
         now = {int(mark["pid"]) for mark in demo.children.values()}
-        return len(now - before) == len(now) == 2 and demo.run_state(run) == "PAUSED"
+        return len(now - before) == len(now) == 3 and demo.run_state(run) == "PAUSED"
 
     until(is_back, 120, "everything to come back")
     assert int(demo.server["pid"]) not in before
