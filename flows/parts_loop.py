@@ -26,7 +26,7 @@ from flows.showing import name_run, show_offer, show_order
 from flows.starting import remember_run
 from flows.telling import tell_the_rest
 from models.approval import ApprovalStatus, Offer, OrderTerms
-from models.base import JobRef
+from models.base import JobRef, utc_now
 from models.errors import BusyError, HeldError, RejectedError, SettingsError, TruckrollError, UnresolvedError
 from models.job import DiagnosedPart, JobState, JobView
 from models.part import PartRef
@@ -147,6 +147,7 @@ async def _follow(house: House, request: PartRequestRow, ask: Ask) -> RunItem:
     # 1. The job: still open, and one of the pilot's?
     job = await read_job(house.shop.name, JobRef(request.job), request.job_number)
     request = await _remember_job(house, request, job)
+    await house.books.approvals.expire_due(utc_now())
     question = await question_of(house, request)
     if not _goes_on(house, job, question):
         return await _end_with_job(house, request, job, question)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import anyio
 import pytest
 
 from flows.running import run_process
@@ -176,6 +177,16 @@ async def test_an_answer_after_expiry_is_refused_and_can_be_asked_again(world: W
     await held.retry(world.books, entry.id or 0)
     assert [item.outcome for item in await one_pass()] == ["awaiting_approval"]
     assert isinstance(await answer(world, f"{REQUEST}-r2"), Settled)
+
+
+async def test_a_pass_of_the_loop_ends_a_question_past_its_time(world: World) -> None:
+    """PL-15: also where no `reconcile` runs."""
+    world.house.shop = shop_settings(approval_expires_after="1s")
+    await asked(world)
+    await anyio.sleep(1.1)
+    assert isinstance(await answer(world), Refused)
+    assert [item.outcome for item in await one_pass()] == ["expired"]
+    assert world.marcone.orders == []
 
 
 async def test_an_answer_to_an_older_question_does_not_count(world: World) -> None:
