@@ -19,6 +19,8 @@ class LineKind(StrEnum):
     PRODUCT = "product"
     SERVICE = "service"
     MEMBERSHIP = "membership"
+    UNKNOWN = "unknown"
+    """The store names a kind that is not in the contract: the order is held, not guessed at (OI-70)."""
 
 
 class Purchase(StrEnum):
@@ -149,6 +151,8 @@ class StoreOrder(DomainModel):
     refunded_total: Decimal = Decimal(0)
     payments: tuple[StorePayment, ...] = ()
     note: str = ""
+    has_accepted_terms: bool | None = None
+    """Whether the buyer accepted the membership's terms (OI-66); None when the store does not say."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
     paid_at: AwareDatetime | None = None

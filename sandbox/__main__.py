@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     port = listener.getsockname()[1]
     mails = f", mails on port {chosen.smtp_port}" if mail else ""
+    listener.listen()  # a client that reads the next line may call at once: it waits instead of being refused
     sys.stdout.write(f"Sandbox: http://{chosen.host}:{port}/{mails}\n")
     sys.stdout.flush()
     uvicorn.Server(config).run(sockets=[listener])

@@ -12,20 +12,41 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from sandbox import page, people
+from sandbox.contractor_commerce import PREFIX as STORE_PREFIX
+from sandbox.contractor_commerce import endpoints, reading
+from sandbox.contractor_commerce import people as store_people
+from sandbox.contractor_commerce.door import in_store_words
 from sandbox.edge import Edge, is_stranger
 from sandbox.errors import RefusedError, Wording, in_people_words
 from sandbox.mailbox import open_smtp
 from sandbox.marcone import door as marcone_door
 from sandbox.marcone import lookup, orders, tracking
 from sandbox.marcone import people as marcone_people
-from sandbox.servicetitan import appointments, crm, jobs, reference, sales
+from sandbox.servicetitan import (
+    accounting,
+    appointments,
+    booking,
+    contact_model,
+    crm,
+    crm_writes,
+    feeds,
+    invoices,
+    jobs,
+    lists,
+    pricebook,
+    reference,
+    sales,
+)
 from sandbox.servicetitan import door as titan_door
 from sandbox.servicetitan import people as titan_people
+from sandbox.servicetitan import people_customers as titan_customers
+from sandbox.servicetitan import people_setup as titan_setup
 from sandbox.world import Seed, World
 
 VENDORS: tuple[tuple[str, Wording], ...] = (
     (titan_door.PREFIX, titan_door.in_titan_words),
     (marcone_door.PREFIX, marcone_door.in_marcone_words),
+    (STORE_PREFIX, in_store_words),
 )
 """Each vendor's prefix and how it words a refusal. A vendor added later is one line here and its routers below."""
 
@@ -33,20 +54,36 @@ ROUTERS = (
     titan_door.tokens,
     jobs.router,
     appointments.router,
+    booking.router,
     appointments.dispatch,
+    lists.dispatch,
+    lists.marketing,
     crm.router,
+    crm_writes.router,
+    contact_model.router,
+    feeds.crm,
+    feeds.pricebook,
     reference.settings,
     reference.jpm,
     reference.pricebook,
+    pricebook.router,
     reference.equipmentsystems,
     reference.forms,
     sales.router,
+    invoices.router,
+    accounting.router,
+    lists.accounting,
     marcone_door.tokens,
     lookup.router,
     orders.router,
     tracking.router,
+    reading.router,
+    endpoints.router,
     people.router,
+    store_people.router,
+    titan_customers.router,
     titan_people.router,
+    titan_setup.router,
     marcone_people.router,
     page.router,
 )
@@ -89,6 +126,7 @@ def create_app(seed: Seed = "demo", mail: MailPort | None = None) -> SandboxApp:
         try:
             yield
         finally:
+            world.store.courier.stop()
             if server is not None:
                 server.close()
 

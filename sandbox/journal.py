@@ -1,4 +1,4 @@
-"""What the vendors were asked, in order. Never a header, never the body of a token call."""
+"""What the vendors were asked, in order. Never a header, a secret, or the body of a token call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Any
 
 KEPT = 20_000
 """Requests kept for reading; the counts go on."""
+
+ID = r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|dlv_[0-9a-z]+"
+"""A number, a GUID, or a webhook delivery's id."""
 
 
 @dataclass
@@ -55,8 +58,8 @@ class Journal:
 
 
 def template_of(path: str) -> str:
-    """Return the path with its numbers named, such as `/servicetitan/jpm/v2/tenant/{tenant}/jobs/{id}`."""
-    return re.sub(r"/\d+(?=/|$)", "/{id}", re.sub(r"/tenant/[^/]+", "/tenant/{tenant}", path))
+    """Return the path with its ids named, such as `/servicetitan/jpm/v2/tenant/{tenant}/jobs/{id}`."""
+    return re.sub(rf"/({ID})(?=/|$)", "/{id}", re.sub(r"/tenant/[^/]+", "/tenant/{tenant}", path))
 
 
 def _readable(method: str, path: str, body: bytes) -> Any:
@@ -65,6 +68,9 @@ def _readable(method: str, path: str, body: bytes) -> Any:
     if path.lower().endswith("token"):
         return "(not kept)"
     try:
-        return json.loads(body)
+        sent = json.loads(body)
     except ValueError:
         return body[:2000].decode(errors="replace")
+    if isinstance(sent, dict) and "secret" in sent:
+        return sent | {"secret": "(not kept)"}
+    return sent

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
+from sandbox.contractor_commerce.state import Json, Store, place_of
 from sandbox.marcone.state import Order, StockedPart, tracking_of
 from sandbox.marcone.warehouses import WAREHOUSES
-from sandbox.servicetitan.records import Job
+from sandbox.servicetitan.records import Customer, Job
+from sandbox.servicetitan.shop_records import Equipment, Material
+from sandbox.servicetitan.state import Titan
 from sandbox.world import World, world_of
 
 router = APIRouter()
@@ -25,7 +29,59 @@ TONES = {
     "Hold": "warn", "Backordered": "warn",
     "Completed": "good", "Shipped": "good", "Invoiced": "good", "Delivered": "good",
     "Canceled": "mute", "Discontinued": "mute",
+    "pending": "warn", "completed": "good", "cancelled": "mute",
 }  # fmt: skip
+
+
+@dataclass
+class InvoiceBox:
+    """A job's invoice as the page shows it."""
+
+    lines: list[tuple[str, str]]
+    tax: str
+    total: str
+    payments: list[tuple[str, str]]
+    balance: str
+
+
+@dataclass
+class CustomerRow:
+    """One customer as the page shows it."""
+
+    name: str
+    remark: str
+    contacts: list[str]
+    places: list[str]
+    tags: str
+    jobs: int
+    balance: str
+
+
+@dataclass
+class ItemRow:
+    """One pricebook item as the page shows it."""
+
+    code: str
+    name: str
+    kind: str
+    price: str
+    accounts: str
+    is_inventory: bool
+
+
+@dataclass
+class SaleRow:
+    """One order of the store as the page shows it."""
+
+    number: str
+    version: int
+    buyer: str
+    place: str
+    lines: list[str]
+    status: str
+    payment: str
+    total: str
+    jobs: str
 
 
 @dataclass
@@ -42,6 +98,8 @@ class JobCard:
     visits: list[str]
     fields: list[tuple[str, str]]
     diagnosed: list[str]
+    tags: str = ""
+    invoice: InvoiceBox | None = None
     notes: list[tuple[str, str]] = field(default_factory=list)
     """When and what, newest first."""
 
@@ -98,6 +156,7 @@ async def show(request: Request) -> HTMLResponse:
 
 def _content(world: World) -> dict[str, Any]:
     titan, marcone, now = world.titan, world.marcone, world.clock.now()
+    items: list[Material | Equipment] = [*titan.materials.values(), *titan.equipment.values()]
     orders = [_order_row(order, now) for order in reversed(marcone.orders.values())]
     return {
         "now": now,
@@ -107,6 +166,12 @@ def _content(world: World) -> dict[str, Any]:
         "orders": orders,
         "parts": [_part_row(part) for part in marcone.parts.values()],
         "warehouses": list(WAREHOUSES.values()),
+        "customers": [_customer_row(titan, one) for one in titan.customers.values()],
+        "items": [_item_row(one) for one in items],
+        "sales": [_sale_row(titan, one) for one in sorted(world.store.orders.values(), key=place_of, reverse=True)],
+        "hooks": _hooks(world.store),
+        "store_switches": world.store.switches.model_dump(exclude_defaults=True),
+        "titan_switches": titan.switches.model_dump(exclude_defaults=True),
         "mails": list(reversed(world.mailbox.mails)),
         "requests": world.journal.latest(REQUESTS_SHOWN),
         "request_count": sum(world.journal.counts().values()),
@@ -149,8 +214,98 @@ def _job_card(world: World, job: Job) -> JobCard:
         ],
         fields=[(one.name, one.value) for one in job.custom_fields],
         diagnosed=diagnosed,
+        tags=_tags(titan, job.tag_type_ids),
+        invoice=_invoice_box(titan, job),
         notes=[(_when(one.created_on), one.text) for one in reversed(titan.notes.get(job.id, []))],
     )
+
+
+def _invoice_box(titan: Titan, job: Job) -> InvoiceBox | None:
+    """Return the job's invoice, once there is something on it."""
+    invoice = titan.invoices.get(job.invoice_id)
+    if invoice is None or not (invoice.lines or titan.splits_of(invoice)):
+        return None
+    tax = titan.tax_of(invoice)
+    return InvoiceBox(
+        lines=[
+            (f"{line.quantity.normalize():f}{TIMES}{line.display_name or line.description}", _money(line.total))
+            for line in invoice.lines
+        ],
+        tax=_money(tax) if tax else "",
+        total=_money(titan.total_of(invoice)),
+        payments=[
+            (titan.payment_types[payment.type_id].name, _money(amount)) for payment, amount in titan.splits_of(invoice)
+        ],
+        balance=_money(titan.balance_of(invoice)),
+    )
+
+
+def _tags(titan: Titan, tags: list[int]) -> str:
+    return ", ".join(titan.tag_types[one].name for one in tags if one in titan.tag_types)
+
+
+def _customer_row(titan: Titan, customer: Customer) -> CustomerRow:
+    merged = titan.customers.get(customer.merged_to_id or 0)
+    remark = f"merged into {merged.name}" if merged else "" if customer.active else "inactive"
+    places = [one.address for one in titan.locations.values() if one.customer_id == customer.id]
+    return CustomerRow(
+        name=customer.name,
+        remark=remark,
+        contacts=[one.value for one in titan.contacts.values() if one.customer_id == customer.id and one.active],
+        places=[f"{' '.join(filter(None, (one.street, one.unit)))}, {one.city} {one.zip}" for one in places],
+        tags=_tags(titan, customer.tag_type_ids),
+        jobs=sum(job.customer_id == customer.id for job in titan.jobs.values()),
+        balance=_money(customer.balance),
+    )
+
+
+def _item_row(item: Material | Equipment) -> ItemRow:
+    accounts = (item.account, item.cost_of_sale_account, item.asset_account)
+    return ItemRow(
+        code=item.code,
+        name=item.display_name or item.description,
+        kind=type(item).__name__ + ("" if item.active else ", inactive"),
+        price=_money(item.price),
+        accounts=" · ".join(filter(None, accounts)),
+        is_inventory=item.is_inventory,
+    )
+
+
+def _sale_row(titan: Titan, order: Json) -> SaleRow:
+    """Show an order, also one that was pushed broken on purpose."""
+    buyer, place = order["customer"], order.get("service_address") or {}
+    number = str(order.get("number", order["id"]))
+    keys = {number, str(order["id"])}
+    jobs = [
+        job.job_number
+        for job in titan.jobs.values()
+        if any(keys & set(value.split("/")) for kept in job.external.values() for value in kept.values())
+    ]
+    return SaleRow(
+        number=number,
+        version=order["version"],
+        buyer=" ".join(filter(None, (buyer.get("first_name"), buyer.get("last_name")))) or "nobody named",
+        place=", ".join(filter(None, (place.get("line1"), place.get("line2"), place.get("city"), place.get("zip")))),
+        lines=[
+            f"{line.get('quantity')}{TIMES}{line.get('name')}"
+            + (" (subscription)" if line.get("purchase_type") == "subscription" else "")
+            for line in order.get("line_items", [])
+        ],
+        status=str(order.get("status", "")),
+        payment=str(order.get("payment_status", "")).replace("_", " "),
+        total=f"{order.get('grand_total', '')} {order.get('currency', '')}",
+        jobs=", ".join(jobs),
+    )
+
+
+def _hooks(store: Store) -> list[tuple[str, str, int, int]]:
+    """Return address without its path (a token may be in it), status, deliveries taken and not yet taken."""
+    rows = []
+    for one in store.courier.endpoints.values():
+        mine = [delivery for delivery in store.courier.deliveries.values() if delivery.endpoint.id == one.id]
+        taken = sum(delivery.delivered_at is not None for delivery in mine)
+        rows.append((urlsplit(one.url).netloc, one.status, taken, len(mine) - taken))
+    return rows
 
 
 def _order_row(order: Order, now: datetime) -> OrderRow:

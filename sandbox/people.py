@@ -135,6 +135,7 @@ def state_of(world: World) -> dict[str, Any]:
         "clock": _clock_of(world),
         "servicetitan": world.titan.state(),
         "marcone": world.marcone.state(),
+        "contractor_commerce": world.store.state(),
         "mailbox": world.mailbox.mails,
         "faults": world.faults.shown(),
         "counts": world.journal.counts(),

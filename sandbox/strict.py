@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Path, Request
@@ -94,6 +95,18 @@ def _moment(text: object) -> object:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic reports a ValueError to the caller
+    return Decimal(str(value))
+
+
+def _query_number(text: object) -> object:
+    if isinstance(text, str) and not re.fullmatch(r"-?\d{1,15}(\.\d+)?", text):
+        raise ValueError("not a number")
+    return text
+
+
 def _whole_numbers(text: object) -> object:
     if not isinstance(text, str):
         return text
@@ -110,6 +123,10 @@ def _at_most_50(text: object) -> object:
     return numbers
 
 
+Number = Annotated[Decimal, BeforeValidator(_number)]
+"""A decimal that must be a JSON number in a body."""
+
+QueryNumber = Annotated[Decimal, BeforeValidator(_query_number)]
 QueryInt = Annotated[int, BeforeValidator(_whole_number)]
 QueryBool = Annotated[bool, BeforeValidator(_truth)]
 QueryTime = Annotated[datetime, BeforeValidator(_moment)]

@@ -7,6 +7,8 @@ from typing import Literal
 from fastapi import Request
 
 from sandbox.clock import Clock
+from sandbox.contractor_commerce.seed import new_store
+from sandbox.contractor_commerce.state import Store
 from sandbox.faults import FaultBook
 from sandbox.journal import Journal
 from sandbox.mailbox import Mailbox
@@ -24,6 +26,7 @@ class World:
     clock: Clock
     titan: Titan
     marcone: Marcone
+    store: Store
     seed: Seed
 
     def __init__(self, seed: Seed = "demo") -> None:
@@ -36,6 +39,7 @@ class World:
     def reset(self, seed: Seed) -> None:
         """Begin again: vendors, clock, mails, requests and faults. Stalled requests go on."""
         self.faults.clear()
+        self.store.courier.stop()
         self.mailbox.clear()
         self.journal = Journal()
         self.clock.offset *= 0
@@ -45,6 +49,7 @@ class World:
         self.seed = seed
         self.titan = new_titan(self.clock, with_jobs=seed == "demo")
         self.marcone = new_marcone(self.clock)
+        self.store = new_store(self.clock)
 
 
 def world_of(request: Request) -> World:

@@ -7,6 +7,7 @@ import re
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
+from sandbox.errors import RefusedError
 from sandbox.servicetitan.door import TheTitan, api
 from sandbox.servicetitan.queries import (
     ActiveOnly,
@@ -23,7 +24,7 @@ from sandbox.servicetitan.queries import (
 )
 from sandbox.servicetitan.records import Address, Contact
 from sandbox.servicetitan.state import found
-from sandbox.strict import Id, QueryBool, QueryInt
+from sandbox.strict import Id, QueryBool, QueryIds, QueryInt
 
 router = api("crm")
 
@@ -68,7 +69,9 @@ async def list_customers(request: Request, titan: TheTitan) -> JSONResponse:
     query = titan_query(CustomersQuery, request)
     wanted = _digits(query.phone or "")
     callers = {
-        one.customer_id for one in titan.contacts.values() if one.type != "Email" and _digits(one.value) == wanted
+        one.customer_id
+        for one in titan.contacts.values()
+        if one.active and one.type != "Email" and wanted and _digits(one.value) == wanted
     }
     rows = [
         one
@@ -80,6 +83,26 @@ async def list_customers(request: Request, titan: TheTitan) -> JSONResponse:
         and (query.phone is None or one.id in callers)
     ]
     return page_of(rows, query, lambda one: one.wire_for(query.external_data_application_guid))
+
+
+class AllContactsQuery(Dates):
+    """Source: crm-v2 `GET /customers/contacts`: needs customerIds or a modified date; no value filter."""
+
+    customer_ids: QueryIds | None = None
+
+
+@router.get("/customers/contacts")
+async def list_all_contacts(request: Request, titan: TheTitan) -> JSONResponse:
+    """List contacts of several customers, or those changed lately."""
+    query = titan_query(AllContactsQuery, request)
+    if query.customer_ids is None and query.modified_before is None and query.modified_on_or_after is None:
+        raise RefusedError(400, "customerIds, modifiedBefore or modifiedOnOrAfter must be sent.")
+    rows = [
+        one
+        for one in titan.contacts.values()
+        if one.active and query.admits(one) and (query.customer_ids is None or one.customer_id in query.customer_ids)
+    ]
+    return page_of(rows, query, lambda one: one.wire() | {"customerId": one.customer_id})
 
 
 @router.get("/customers/{id}")
@@ -94,7 +117,7 @@ async def list_contacts(request: Request, titan: TheTitan, customer_id: Id) -> J
     """List a customer's contacts; customers and their list do not carry them."""
     query = titan_query(PageQuery, request)
     customer = found(titan.customers, customer_id, "Customer")
-    rows: list[Contact] = [one for one in titan.contacts.values() if one.customer_id == customer.id]
+    rows: list[Contact] = [one for one in titan.contacts.values() if one.customer_id == customer.id and one.active]
     return page_of(rows, query)
 
 

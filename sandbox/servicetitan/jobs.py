@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from sandbox.errors import RefusedError
+from sandbox.servicetitan.bodies import CustomFieldBody, ExternalBody, check_fields, check_tags, write_external
 from sandbox.servicetitan.door import TheTitan, api
 from sandbox.servicetitan.queries import (
     ActiveOnly,
@@ -25,8 +26,7 @@ from sandbox.servicetitan.queries import (
     titan_query,
     within,
 )
-from sandbox.servicetitan.records import Appointment, CustomField, Job, Note
-from sandbox.servicetitan.shop_records import FieldType
+from sandbox.servicetitan.records import Appointment, Job, Note
 from sandbox.servicetitan.state import Titan, found
 from sandbox.strict import Id, QueryBool, QueryIdList, QueryInt, QueryTime, StrictBody, read_body
 
@@ -108,28 +108,6 @@ class JobsQuery(Ids, Dates, Sorted, External):
 
     def _asks(self, *names: str) -> bool:
         return any(getattr(self, name) is not None for name in names)
-
-
-class CustomFieldBody(StrictBody):
-    """Source: jpm-v2 `CustomFieldModel`."""
-
-    type_id: int
-    value: str | None = None
-
-
-class ExternalItemBody(StrictBody):
-    """Source: jpm-v2 `ExternalDataUpdateModel`."""
-
-    key: str
-    value: str | None = None
-
-
-class ExternalBody(StrictBody):
-    """Source: jpm-v2 `ExternalDataUpdateRequest`; patchMode defaults to Replace."""
-
-    patch_mode: Literal["Replace", "Merge"] | None = None
-    application_guid: str = Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
-    external_data: list[ExternalItemBody]
 
 
 class LeadSourceBody(StrictBody):
@@ -229,7 +207,7 @@ async def patch_job(request: Request, titan: TheTitan, job_id: Id) -> JSONRespon
     job = titan.job(job_id)
     body = await read_body(JobPatch, request)
     _check_references(titan, job, body)
-    fields = _new_fields(titan, body)
+    fields = check_fields(titan.field_types, body.custom_fields)
     for name in ("customer_id", "location_id", "business_unit_id", "job_type_id", "campaign_id", "priority"):
         if body.sent(name):
             setattr(job, name, getattr(body, name))
@@ -240,8 +218,7 @@ async def patch_job(request: Request, titan: TheTitan, job_id: Id) -> JSONRespon
         job.custom_fields = fields
     guid = None
     if body.sent("external_data"):
-        guid = body.external_data.application_guid
-        _write_external(job, body.external_data)
+        guid = write_external(job, body.external_data)
     titan.touch(job)
     return JSONResponse(job.wire_for(guid))
 
@@ -252,12 +229,12 @@ def _check_references(titan: Titan, job: Job, body: JobPatch) -> None:
         "location_id": titan.locations,
         "business_unit_id": titan.business_units,
         "job_type_id": titan.job_types,
+        "campaign_id": titan.campaigns,
     }
     for name, records in known.items():
         if body.sent(name):
             found(records, getattr(body, name), name, status=400)
-    for tag in body.tag_type_ids:
-        found(titan.tag_types, tag, "Tag type", status=400)
+    check_tags(titan, body.tag_type_ids)
     if body.sold_by_id is not None:
         found(titan.technicians, body.sold_by_id, "Technician", status=400)
     if body.sent("priority") and body.priority not in PRIORITIES:
@@ -265,31 +242,6 @@ def _check_references(titan: Titan, job: Job, body: JobPatch) -> None:
     location = titan.locations[body.location_id if body.sent("location_id") else job.location_id]
     if location.customer_id != (body.customer_id if body.sent("customer_id") else job.customer_id):
         raise RefusedError(400, "The location belongs to another customer.", {"locationId": ["wrong customer"]})
-
-
-def _new_fields(titan: Titan, body: JobPatch) -> list[CustomField]:
-    fields: dict[int, CustomField] = {}
-    for sent in body.custom_fields:
-        kind: FieldType = found(titan.field_types, sent.type_id, "Custom field type", status=400)
-        if sent.type_id in fields:
-            raise RefusedError(400, "A custom field was sent twice.", {"customFields": [f"{kind.name} twice"]})
-        if sent.value is None:
-            continue
-        if kind.data_type == "Dropdown" and sent.value not in (kind.data_type_options or []):
-            raise RefusedError(400, "Not an option of this field.", {"customFields": [f"{kind.name}: no such option"]})
-        fields[kind.id] = CustomField(type_id=kind.id, name=kind.name, value=sent.value)
-    return list(fields.values())
-
-
-def _write_external(job: Job, body: ExternalBody) -> None:
-    guid = body.application_guid.lower()
-    kept = dict(job.external.get(guid, {})) if body.patch_mode == "Merge" else {}
-    for item in body.external_data:
-        if item.value is None:
-            kept.pop(item.key, None)
-        else:
-            kept[item.key] = item.value
-    job.external[guid] = kept
 
 
 @router.get("/jobs/{id}/notes")

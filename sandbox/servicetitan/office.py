@@ -77,7 +77,7 @@ def book_job(titan: Titan, new: NewJob) -> Job:
     """
     now = titan.now()
     technician = technician_named(titan, new.technician)
-    number = str(new.number or max((int(job.job_number) for job in titan.jobs.values()), default=48300) + 1)
+    number = str(new.number or next_job_number(titan))
     if any(job.job_number == number for job in titan.jobs.values()):
         raise RefusedError(400, f"Job {number} exists already.")
     made = {"created_on": now, "modified_on": now}
@@ -117,12 +117,18 @@ def book_job(titan: Titan, new: NewJob) -> Job:
         **made,
     )
     titan.jobs[job.id] = job
+    titan.open_invoice(job)
     titan.log(job, "Job Booked")
     if new.model or new.serial:
         set_appliance(titan, job, new.model, new.serial, new.appliance, new.manufacturer)
     start = new.start or now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     titan.add_visit(job, start, start + timedelta(hours=2), [technician.id])
     return job
+
+
+def next_job_number(titan: Titan) -> str:
+    """Return the number after the highest in use."""
+    return str(max((int(job.job_number) for job in titan.jobs.values()), default=48300) + 1)
 
 
 def add_contact(titan: Titan, customer: Customer, contact: Contact) -> None:

@@ -120,6 +120,12 @@ class Contact(Dated):
     memo: str | None = None
     phone_settings: PhoneSettings = PhoneSettings()
     preferences: ContactPreferences | None = ContactPreferences()
+    active: bool = Field(default=True, exclude=True)
+    """A removed contact; only the export feed shows it."""
+
+    def short(self) -> dict[str, Any]:
+        """Return the four fields a create answers: `CustomerContactResponse`."""
+        return {"id": self.id, "type": self.type, "value": self.value, "memo": self.memo}
 
 
 class Location(WithExternalData):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sandbox.clock import Clock
 from sandbox.servicetitan.office import NewJob, book_job
 from sandbox.servicetitan.records import UTC_ZERO
+from sandbox.servicetitan.seed_store import fill_known_customers, fill_store_settings
 from sandbox.servicetitan.shop_records import BusinessUnit, FieldType, Form, JobType, Reason, TagType, Technician
 from sandbox.servicetitan.state import Titan
 
@@ -23,6 +24,7 @@ JOBS = (
         number=48213,
         customer="Marian Oakes",
         email="marian.oakes@example.com",
+        phone="205-555-0141",
         street="412 Cahaba Trace",
         city="Birmingham",
         zip="35209",
@@ -37,6 +39,7 @@ JOBS = (
         number=48214,
         customer="Tobias Renfro",
         email="tobias.renfro@example.com",
+        phone="205-555-0142",
         street="77 Shades Crest Lane",
         city="Hoover",
         zip="35226",
@@ -51,6 +54,7 @@ JOBS = (
         number=48215,
         customer="Adaeze Holloway",
         email="adaeze.holloway@example.com",
+        phone="205-555-0143",
         street="1908 Ruffner Road",
         unit="Apt 3",
         city="Irondale",
@@ -66,6 +70,7 @@ JOBS = (
         number=48216,
         customer="Walt Brandt",
         email="walt.brandt@example.com",
+        phone="205-555-0144",
         street="230 Old Mill Circle",
         city="Vestavia Hills",
         zip="35216",
@@ -80,6 +85,7 @@ JOBS = (
         number=48217,
         customer="Joyce Pettway",
         email="joyce.pettway@example.com",
+        phone="205-555-0145",
         street="55 Linden Court",
         city="Homewood",
         zip="35209",
@@ -97,10 +103,12 @@ def new_titan(clock: Clock, *, with_jobs: bool) -> Titan:
     """Return the shop. Without jobs it has its settings and technicians, but no customer yet."""
     titan = Titan(clock)
     _fill_settings(titan)
+    fill_store_settings(titan)
     if with_jobs:
         start = _this_morning(titan.now())
         for place, job in enumerate(JOBS):
             book_job(titan, job.model_copy(update={"start": start + timedelta(hours=2 * (place // 2))}))
+        fill_known_customers(titan)
     return titan
 
 

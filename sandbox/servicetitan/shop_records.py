@@ -110,6 +110,16 @@ class SkuVendor(Record):
     other_sub_accounts: None = None
 
 
+class Asset(Part):
+    """A picture or document of a pricebook item. Source: pricebook-v2 `SkuAssetResponse`."""
+
+    alias: str | None = None
+    file_name: str | None = None
+    is_default: bool = False
+    type: Literal["Other", "Image", "Video", "Attachment", "VideoFile"]
+    url: str
+
+
 class Material(WithExternalData):
     """Source: pricebook-v2 `MaterialResponse`."""
 
@@ -136,7 +146,7 @@ class Material(WithExternalData):
     primary_vendor: SkuVendor | None = None
     other_vendors: list[SkuVendor] | None = Field(default_factory=list)
     categories: list[int] = Field(default_factory=list)
-    assets: list[None] = Field(default_factory=list)
+    assets: list[Asset] = Field(default_factory=list)
     is_configurable_material: bool = False
     chargeable_by_default: bool = True
     created_by_id: int = OWNER
@@ -168,7 +178,7 @@ class Equipment(WithExternalData):
     manufacturer_warranty: Warranty = Warranty()
     service_provider_warranty: Warranty = Warranty()
     categories: list[int] = Field(default_factory=list)
-    assets: list[None] = Field(default_factory=list)
+    assets: list[Asset] = Field(default_factory=list)
     recommendations: list[None] = Field(default_factory=list)
     upgrades: list[int] = Field(default_factory=list)
     equipment_materials: list[None] = Field(default_factory=list)
@@ -183,6 +193,11 @@ class Equipment(WithExternalData):
     is_inventory: bool = False
     is_configurable_equipment: bool = False
     display_in_amount: bool = False
+    unit_of_measure: str | None = None
+    account: str | None = None
+    cost_of_sale_account: str | None = None
+    asset_account: str | None = None
+    general_ledger_account_id: int | None = None
 
 
 class EstimateStatus(Part):

@@ -5,21 +5,35 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.errors import RefusedError
 from sandbox.servicetitan import TOKEN_LIFE_S
+from sandbox.servicetitan.money_records import (
+    ZERO,
+    ArrivalWindow,
+    Campaign,
+    GlAccount,
+    Invoice,
+    Payment,
+    PaymentType,
+    TaxZone,
+    cents,
+)
 from sandbox.servicetitan.records import (
     Appointment,
     Assignment,
     Contact,
     Customer,
+    Dated,
     HistoryItem,
     Job,
     Location,
     Note,
     Part,
+    WithExternalData,
 )
 from sandbox.servicetitan.shop_records import (
     BusinessUnit,
@@ -35,6 +49,7 @@ from sandbox.servicetitan.shop_records import (
     TagType,
     Technician,
 )
+from sandbox.servicetitan.switches import Switches
 from sandbox.tokens import TokenDesk
 
 
@@ -65,6 +80,14 @@ class Titan:
     hold_reasons: dict[int, Reason] = field(default_factory=dict)
     cancel_reasons: dict[int, Reason] = field(default_factory=dict)
     field_types: dict[int, FieldType] = field(default_factory=dict)
+    invoices: dict[int, Invoice] = field(default_factory=dict)
+    payments: dict[int, Payment] = field(default_factory=dict)
+    gl_accounts: dict[int, GlAccount] = field(default_factory=dict)
+    payment_types: dict[int, PaymentType] = field(default_factory=dict)
+    tax_zones: dict[int, TaxZone] = field(default_factory=dict)
+    campaigns: dict[int, Campaign] = field(default_factory=dict)
+    arrival_windows: dict[int, ArrivalWindow] = field(default_factory=dict)
+    switches: Switches = field(default_factory=Switches)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(71_000_001))
 
     def new_id(self) -> int:
@@ -84,7 +107,7 @@ class Titan:
         assert isinstance(job, Job)
         return job
 
-    def touch(self, record: Job | Appointment | Customer | Contact | Estimate) -> None:
+    def touch(self, record: Dated) -> None:
         """Bump the record's modification time, as any change does."""
         record.modified_on = self.now()
 
@@ -133,6 +156,68 @@ class Titan:
         self.touch(job)
         self.log(job, "Appointment Booked", visit.appointment_number or "")
         return visit
+
+    def account_named(self, name: str) -> GlAccount | None:
+        """Return the account of this name, if there is one."""
+        return next((one for one in self.gl_accounts.values() if one.name == name), None)
+
+    def open_invoice(self, job: Job) -> Invoice:
+        """Make the job's own invoice: it exists as soon as the job does [docs:acct]."""
+        now = self.now()
+        invoice = Invoice(
+            id=job.invoice_id,
+            job_id=job.id,
+            number=job.job_number,
+            customer_id=job.customer_id,
+            location_id=job.location_id,
+            business_unit_id=job.business_unit_id,
+            tax_zone_id=self.locations[job.location_id].tax_zone_id,
+            invoiced_on=now,
+            created_on=now,
+            modified_on=now,
+        )
+        self.invoices[invoice.id] = invoice
+        return invoice
+
+    def tax_of(self, invoice: Invoice) -> Decimal:
+        """Return the sales tax: what was written by hand, else the tax zone's rate on the taxable lines."""
+        if invoice.tax_set is not None:
+            return invoice.tax_set
+        zone = self.tax_zones.get(invoice.tax_zone_id or 0)
+        return cents(invoice.taxable_total * zone.rate) if zone else ZERO
+
+    def total_of(self, invoice: Invoice) -> Decimal:
+        """Return lines and tax."""
+        return invoice.subtotal + self.tax_of(invoice)
+
+    def splits_of(self, invoice: Invoice) -> list[tuple[Payment, Decimal]]:
+        """Return the payments on the invoice, each with the part that goes to it."""
+        return [
+            (payment, split.amount)
+            for payment in self.payments.values()
+            for split in payment.splits
+            if payment.active and split.invoice_id == invoice.id
+        ]
+
+    def balance_of(self, invoice: Invoice) -> Decimal:
+        """Return what is still to be paid."""
+        return self.total_of(invoice) - sum((amount for _, amount in self.splits_of(invoice)), ZERO)
+
+    def money_moved(self, invoice: Invoice) -> None:
+        """Bring what hangs on the invoice's money up to date: its dates, the job's total, the customer's balance."""
+        self.touch(invoice)
+        payments = self.splits_of(invoice)
+        is_paid = bool(payments) and self.balance_of(invoice) <= 0
+        invoice.paid_on = max(one.paid_on for one, _ in payments) if is_paid else None
+        job = self.jobs.get(invoice.job_id)
+        if job is not None and job.total != invoice.subtotal:
+            job.total = invoice.subtotal
+            self.touch(job)
+        customer = self.customers.get(invoice.customer_id)
+        if customer is not None:
+            mine = [one for one in self.invoices.values() if one.customer_id == customer.id]
+            customer.balance = sum((self.balance_of(one) for one in mine), ZERO)
+            self.touch(customer)
 
     def hold(self, job: Job, reason_id: int, memo: str) -> None:
         """Put the job and its open appointments on hold."""
@@ -189,11 +274,29 @@ class Titan:
             "hold_reasons": self.hold_reasons,
             "cancel_reasons": self.cancel_reasons,
             "custom_field_types": self.field_types,
+            "gl_accounts": self.gl_accounts,
+            "payment_types": self.payment_types,
+            "tax_zones": self.tax_zones,
+            "campaigns": self.campaigns,
+            "arrival_windows": self.arrival_windows,
+            "payments": self.payments,
         }
         shown: dict[str, Any] = {"jobs": [self.job_state(job) for job in self.jobs.values()]}
         for name, records in lists.items():
             shown[name] = [_shown(record) for record in records.values()]
+        shown["invoices"] = [self.invoice_state(invoice) for invoice in self.invoices.values()]
+        shown["switches"] = self.switches.model_dump()
         return shown
+
+    def invoice_state(self, invoice: Invoice) -> dict[str, Any]:
+        """Return one invoice with its sums, for the people's side."""
+        return {
+            **invoice.wire(),
+            "subtotal": f"{invoice.subtotal:.2f}",
+            "tax": f"{self.tax_of(invoice):.2f}",
+            "total": f"{self.total_of(invoice):.2f}",
+            "balance": f"{self.balance_of(invoice):.2f}",
+        }
 
     def job_state(self, job: Job) -> dict[str, Any]:
         """Return one job with what the vendor keeps beside it."""
@@ -211,7 +314,11 @@ class Titan:
 
 def _shown(record: Part) -> dict[str, Any]:
     if isinstance(record, Contact):
-        return {**record.wire(), "customerId": record.customer_id}
+        return {**record.wire(), "customerId": record.customer_id, "active": record.active}
+    if isinstance(record, WithExternalData):
+        return {**record.wire(), "external_data": record.external}
+    if isinstance(record, PaymentType):
+        return {**record.wire(), "active": record.active, "isCash": record.is_cash}
     return record.wire()
 
 

@@ -50,7 +50,8 @@ def spec_operation(file: str, method: str, path: str) -> dict[str, Any]:
 
 def spec_query_names(file: str, method: str, path: str) -> set[str]:
     """Return the names of the query parameters the operation knows."""
-    return {one["name"] for one in spec_operation(file, method, path).get("parameters", []) if one["in"] == "query"}
+    parameters = [_follow(file, one) for one in spec_operation(file, method, path).get("parameters", [])]
+    return {one["name"] for one in parameters if one["in"] == "query"}
 
 
 @cache

@@ -194,7 +194,7 @@ async def test_reset_begins_again(live: Shop) -> None:
     await live.people("/reset", {"seed": "empty"})
     state = await live.state()
     assert (state["servicetitan"]["jobs"], state["marcone"]["orders"]) == ([], [])
-    assert len(state["servicetitan"]["technicians"]) == 3
+    assert len(state["servicetitan"]["technicians"]) == 4
     assert state["clock"]["offset_s"] == 0
     assert (await live.st("GET", "jpm", "/jobs")).status_code == 401, "tokens of the old world are gone"
     await live.people("/reset", {"seed": "demo"})

@@ -47,12 +47,33 @@ async def test_what_happens_is_shown(shop: Shop) -> None:
         assert words in text, words
 
 
+async def test_a_store_order_its_customer_job_invoice_and_payment_are_shown(shop: Shop) -> None:
+    order = await shop.people("/contractor-commerce/orders", {"sku": "FLT-16X25X1-M8", "quantity": 2})
+    assert "none yet" in await page(shop)
+    job = await shop.job()
+    material = {"code": "FLT-16X25X1-M8", "description": "Filter", "account": "Revenue", "assetAccount": "Inventory"}
+    sku = (await shop.st("POST", "pricebook", "/materials", json=material)).json()["id"]
+    line = {"skuId": sku, "description": "Filter", "quantity": 2, "unitPrice": 36.4}
+    await shop.st("PATCH", "accounting", f"/invoices/{job['invoiceId']}/items", json=line)
+    splits = [{"invoiceId": job["invoiceId"], "amount": 50}]
+    await shop.st("POST", "accounting", "/payments", json={"typeId": 1501, "splits": splits})
+    data = {"applicationGuid": "6f0c2f0e-9d1b-4c57-8c39-0b8f8a3f7d11"}
+    data |= {"externalData": [{"key": "order", "value": order["number"]}]}
+    await shop.st("PATCH", "jpm", f"/jobs/{job['id']}", json={"externalData": data, "tagTypeIds": [613]})
+    text = await page(shop)
+    for words in (order["number"], "Lenora Pike", "$72.80", "$22.80", "Paid: Contractor Commerce", "Revenue · Inventory",
+                  "Store order completed", "Harriet Colvin", "80.08 USD"):  # fmt: skip
+        assert words in text, words
+    assert "none yet" not in text
+
+
 async def test_nothing_people_typed_becomes_markup(shop: Shop) -> None:
     evil = "<img src=x onerror=alert(1)>"
     made = await shop.people("/servicetitan/jobs", {"customer": evil, "summary": evil, "model": evil})
     await shop.people(f"/servicetitan/jobs/{made['job_number']}/diagnose", {"part_number": evil, "as": "form"})
     await shop.st("POST", "jpm", f"/jobs/{made['job_id']}/notes", json={"text": evil})
     await shop.order(poNumber=evil)
+    await shop.people("/contractor-commerce/orders", {"sku": "HUM-PANEL-10", "first_name": evil, "line1": evil})
     await shop.st("GET", "jpm", "/jobs", params={"number": evil})
     text = await page(shop)
     assert "<img" not in text

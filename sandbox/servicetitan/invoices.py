@@ -1,0 +1,357 @@
+"""Invoices and their lines. Source: accounting-v2, FACTS 2.8. Money is a string on read, a number on write."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from fastapi import Path, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, Field
+
+from sandbox.clock import as_wire
+from sandbox.errors import RefusedError
+from sandbox.servicetitan.door import TheTitan, api
+from sandbox.servicetitan.money_records import Invoice, InvoiceLine, ReviewStatus, as_text
+from sandbox.servicetitan.queries import (
+    APP_KEY_PARAMETER,
+    Dates,
+    Ids,
+    Sorted,
+    is_or_any,
+    no_query,
+    page_of,
+    within,
+)
+from sandbox.servicetitan.shop_records import Equipment, Material
+from sandbox.servicetitan.state import Titan, found
+from sandbox.strict import Id, Number, QueryInt, QueryNumber, QueryTime, StrictBody, read_body, read_query
+
+router = api("accounting")
+
+REPEATABLE = ("statuses", "reviewStatuses", "assignedToIds", "invoiceConfigurations")
+"""Parameters sent once per value [spec]."""
+
+
+class InvoicesQuery(Ids, Dates, Sorted):
+    """Source: accounting-v2 `GET /invoices`. There is no read by id."""
+
+    sortable: ClassVar[frozenset[str]] = frozenset({"id", "created_on", "modified_on", "number"})
+
+    active_state: Literal["ActiveOnly", "InactiveOnly", "All"] = "ActiveOnly"
+    batch_id: QueryInt | None = None
+    batch_number: QueryInt | None = None
+    job_id: QueryInt | None = None
+    job_number: str | None = None
+    business_unit_id: QueryInt | None = None
+    customer_id: QueryInt | None = None
+    invoiced_on_or_after: QueryTime | None = None
+    invoiced_on_before: QueryTime | None = None
+    due_date_on_or_after: QueryTime | None = None
+    due_date_before: QueryTime | None = None
+    adjustment_to_id: QueryInt | None = None
+    number: str | None = None
+    total_greater: QueryNumber | None = None
+    total_less: QueryNumber | None = None
+    balance: QueryNumber | None = Field(None, alias="balanceFilter.Balance")
+    comparer: Literal["Equals", "NotEquals", "Greater", "Less"] = Field("Equals", alias="balanceFilter.Comparer")
+    custom_fields: str | None = Field(None, alias="customField.Fields")
+    custom_operator: Literal["And", "Or"] | None = Field(None, alias="customField.Operator")
+    order_by: str | None = None
+    order_by_direction: Literal["asc", "ascending", "desc", "descending"] = "asc"
+
+    def wants(self, one: Invoice, titan: Titan) -> bool:
+        """Tell whether the invoice passes every filter. None here has a batch, custom fields or an adjustment."""
+        total, balance = titan.total_of(one), titan.balance_of(one)
+        return (
+            self.admits(one)
+            and (self.active_state == "All" or one.active == (self.active_state == "ActiveOnly"))
+            and all(value is None for value in (self.batch_id, self.batch_number, self.adjustment_to_id))
+            and self.custom_fields is None
+            and is_or_any(self.job_id, one.job_id)
+            and (self.job_number is None or titan.jobs[one.job_id].job_number == self.job_number)
+            and is_or_any(self.business_unit_id, one.business_unit_id)
+            and is_or_any(self.customer_id, one.customer_id)
+            and is_or_any(self.number, one.number)
+            and within(one, "invoiced_on", self, "invoiced_on_or_after", "invoiced_on_before")
+            and within(one, "due_date", self, "due_date_on_or_after", "due_date_before")
+            and (self.total_greater is None or total > self.total_greater)
+            and (self.total_less is None or total < self.total_less)
+            and (
+                self.balance is None
+                or {
+                    "Equals": balance == self.balance,
+                    "NotEquals": balance != self.balance,
+                    "Greater": balance > self.balance,
+                    "Less": balance < self.balance,
+                }[self.comparer]
+            )
+        )
+
+
+class LineBody(StrictBody):
+    """Source: accounting-v2 `InvoiceItemUpdateRequest`: with an id that line changes, without one a line is added."""
+
+    sku_id: int | None = None
+    sku_name: str | None = None
+    technician_id: int | None = None
+    description: str
+    quantity: Number
+    unit_price: Number | None = None
+    cost: Number | None = None
+    is_add_on: bool | None = None
+    signature: str | None = None
+    technician_acknowledgement_signature: str | None = None
+    installed_on: AwareDatetime | None = None
+    inventory_warehouse_name: str | None = None
+    skip_updating_membership_prices: bool | None = None
+    item_group_name: str | None = None
+    item_group_root_id: int | None = None
+    inventory_location_id: int | None = None
+    duration_billing_id: int | None = None
+    budget_code_id: int | None = None
+    id: int | None = None
+
+
+class PaymentMark(StrictBody):
+    """Source: accounting-v2 `PaymentSettlementUpdateRequest`."""
+
+    id: int
+    settlement_status: Literal["NotSettled", "Settled"] | None = None
+    settlement_date: AwareDatetime | None = None
+
+
+class InvoicePatch(StrictBody):
+    """Source: accounting-v2 `InvoiceUpdateRequest`."""
+
+    number: str | None = None
+    type_id: int | None = None
+    invoiced_on: AwareDatetime | None = None
+    subtotal: Number | None = None
+    tax: Number | None = None
+    tax_zone_id: int | None = None
+    summary: str | None = None
+    royalty_status: Literal["Pending", "Sent", "Failed"] | None = None
+    royalty_date: AwareDatetime | None = None
+    royalty_sent_on: AwareDatetime | None = None
+    royalty_memo: str | None = None
+    export_id: str | None = None
+    review_status: ReviewStatus | None = None
+    assigned_to_id: int | None = None
+    budget_code_id: int | None = None
+    items: list[LineBody] | None = None
+    due_date: str | None = None
+    payments: list[PaymentMark] | None = None
+
+
+@router.get("/invoices")
+async def list_invoices(request: Request, titan: TheTitan) -> JSONResponse:
+    """List invoices, each with its lines."""
+    query = read_query(InvoicesQuery, request, frozenset({APP_KEY_PARAMETER, *REPEATABLE}))
+    many = _repeated(request)
+    rows = [
+        one
+        for one in titan.invoices.values()
+        if one.job_id in titan.jobs
+        and query.wants(one, titan)
+        and (not many["statuses"] or one.status in many["statuses"])
+        and (not many["reviewStatuses"] or one.review_status in many["reviewStatuses"])
+        and (not many["assignedToIds"] or str(one.assigned_to_id) in many["assignedToIds"])
+        and (not many["invoiceConfigurations"] or "JobInvoice" in many["invoiceConfigurations"])
+    ]
+    return page_of(rows, query, lambda one: shown(titan, one))
+
+
+@router.patch("/invoices/{id}/items")
+async def write_line(request: Request, titan: TheTitan, invoice_id: Id) -> Response:
+    """Add or change one line. No body in the answer, not even the line's id; sent twice, the line is there twice."""
+    no_query(request)
+    body = await read_body(LineBody, request)
+    invoice = _open_invoice(titan, invoice_id)
+    _keep(titan, invoice, [body])
+    return Response(status_code=200)
+
+
+@router.delete("/invoices/{id}/items/{item_id}")
+async def delete_line(
+    request: Request, titan: TheTitan, invoice_id: Id, item_id: Annotated[int, Path(alias="item_id")]
+) -> Response:
+    """Take a line off."""
+    no_query(request)
+    invoice = _open_invoice(titan, invoice_id)
+    if all(line.id != item_id for line in invoice.lines):
+        raise RefusedError(400, f"The invoice has no item {item_id}.", {"itemId": ["not found"]})
+    invoice.lines = [line for line in invoice.lines if line.id != item_id]
+    titan.money_moved(invoice)
+    return Response(status_code=200)
+
+
+@router.patch("/invoices/{id}")
+async def patch_invoice(request: Request, titan: TheTitan, invoice_id: Id) -> Response:
+    """Change an invoice. A subtotal that is not the sum of the lines is refused [inferred]. No body in the answer."""
+    no_query(request)
+    body = await read_body(InvoicePatch, request)
+    invoice = _open_invoice(titan, invoice_id)
+    if body.tax_zone_id is not None:
+        found(titan.tax_zones, body.tax_zone_id, "Tax zone", status=400)
+    due = _day(body.due_date) if body.due_date is not None else None
+    for mark in body.payments or []:
+        found(titan.payments, mark.id, "Payment", status=400)
+    lines = _merged(titan, invoice, body.items or [])
+    if body.subtotal is not None and body.subtotal != sum(line.total for line in lines):
+        raise RefusedError(400, "The subtotal is not the sum of the items.", {"subtotal": ["does not add up"]})
+    invoice.lines = lines
+    for name in ("number", "invoiced_on", "tax_zone_id", "summary", "export_id", "review_status", "assigned_to_id"):
+        if getattr(body, name) is not None:
+            setattr(invoice, name, getattr(body, name))
+    if body.tax is not None:
+        invoice.tax_set = body.tax
+    if due is not None:
+        invoice.due_date = due
+    titan.money_moved(invoice)
+    return Response(status_code=200)
+
+
+def shown(titan: Titan, one: Invoice) -> dict[str, Any]:
+    """Return the invoice as `InvoiceResponse`."""
+    job, customer, location = titan.jobs[one.job_id], titan.customers[one.customer_id], titan.locations[one.location_id]
+    unit, kind = titan.business_units[one.business_unit_id], titan.job_types[job.job_type_id]
+    address = {"street", "unit", "city", "state", "zip", "country"}
+    zone = titan.tax_zones.get(one.tax_zone_id or 0)
+    return {
+        "id": one.id,
+        "syncStatus": one.status,
+        "budgetCodeId": None,
+        "referenceNumber": one.number,
+        "invoiceDate": as_wire(one.invoiced_on),
+        "dueDate": as_wire(one.due_date) if one.due_date else None,
+        "subTotal": as_text(one.subtotal),
+        "salesTax": as_text(titan.tax_of(one)),
+        "salesTaxCode": {"id": zone.id, "name": zone.name, "taxRate": float(zone.rate)} if zone else None,
+        "taxZoneId": one.tax_zone_id,
+        "total": as_text(titan.total_of(one)),
+        "balance": as_text(titan.balance_of(one)),
+        "invoiceType": None,
+        "customer": {"id": customer.id, "name": customer.name},
+        "customerAddress": customer.address.model_dump(include=address),
+        "location": {"id": location.id, "name": location.name},
+        "locationAddress": location.address.model_dump(include=address),
+        "businessUnit": {"id": unit.id, "name": unit.name},
+        "termName": "Due Upon Receipt",
+        "createdBy": "office",
+        "batch": None,
+        "depositedOn": None,
+        "createdOn": as_wire(one.created_on),
+        "modifiedOn": as_wire(one.modified_on),
+        "adjustmentToId": None,
+        "job": {"id": job.id, "number": job.job_number, "type": kind.name},
+        "projectId": None,
+        "royalty": None,
+        "employeeInfo": None,
+        "commissionEligibilityDate": None,
+        "sentStatus": "NotSent",
+        "reviewStatus": one.review_status,
+        "assignedTo": None,
+        "summary": one.summary,
+        "items": [line.shown(place) for place, line in enumerate(one.lines, 1)],
+        "customFields": [],
+        "active": one.active,
+        "discountTotal": as_text(one.subtotal * 0),
+        "importId": None,
+        "exportId": one.export_id,
+        "materialSkuId": None,
+        "membershipId": None,
+        "paidOn": as_wire(one.paid_on) if one.paid_on else None,
+        "invoiceConfiguration": "JobInvoice",
+    }
+
+
+def _repeated(request: Request) -> dict[str, list[str]]:
+    allowed = {
+        "statuses": {"Pending", "Posted", "Exported"},
+        "reviewStatuses": set(ReviewStatus.__args__),  # type: ignore[attr-defined]
+        "invoiceConfigurations": {
+            "JobInvoice", "ProjectInvoice", "CounterSales", "MembershipInvoice", "InterestChargeInvoice",
+            "ARImportInvoice",
+        },
+    }  # fmt: skip
+    many = {name: request.query_params.getlist(name) for name in REPEATABLE}
+    for name, values in many.items():
+        wrong = [one for one in values if (one not in allowed[name] if name in allowed else not one.isdigit())]
+        if wrong:
+            raise RefusedError(400, "One or more validation errors occurred.", {name: [f"unknown value {wrong[0]}"]})
+    return many
+
+
+def _open_invoice(titan: Titan, invoice_id: int) -> Invoice:
+    invoice = found(titan.invoices, invoice_id, "Invoice", status=400)
+    assert isinstance(invoice, Invoice)
+    if invoice.status != "Pending":
+        raise RefusedError(400, f"Invoice {invoice.number} is {invoice.status} and cannot be changed.")
+    return invoice
+
+
+def _keep(titan: Titan, invoice: Invoice, sent: list[LineBody]) -> None:
+    invoice.lines = _merged(titan, invoice, sent)
+    titan.money_moved(invoice)
+
+
+def _merged(titan: Titan, invoice: Invoice, sent: list[LineBody]) -> list[InvoiceLine]:
+    """Return the lines as they will be; nothing is kept until all are accepted."""
+    lines = {line.id: line for line in invoice.lines}
+    for one in sent:
+        if one.id is not None and one.id not in lines:
+            raise RefusedError(400, f"The invoice has no item {one.id}.", {"id": ["not found"]})
+        before = lines.get(one.id) if one.id is not None else None
+        line = _line(titan, one, before)
+        lines[line.id] = line
+    return list(lines.values())
+
+
+def _line(titan: Titan, sent: LineBody, before: InvoiceLine | None) -> InvoiceLine:
+    sku = _sku(titan, sent, before)
+    if sent.technician_id is not None:
+        found(titan.technicians, sent.technician_id, "Technician", status=400)
+    for name in ("item_group_root_id", "inventory_location_id", "duration_billing_id", "budget_code_id"):
+        if getattr(sent, name) is not None:
+            raise RefusedError(400, "The sandbox keeps no such record.", {name: ["not found"]})
+    price = before.price if before else sku.price
+    accounts = (sku.account, sku.cost_of_sale_account, sku.asset_account)
+    income, cost_of_sale, asset = (titan.account_named(name) if name else None for name in accounts)
+    return InvoiceLine(
+        id=before.id if before else titan.new_id(),
+        sku_id=sku.id,
+        sku_name=sku.code,
+        sku_type="Equipment" if isinstance(sku, Equipment) else "Material",
+        display_name=sku.display_name,
+        description=sent.description,
+        quantity=sent.quantity,
+        price=sent.unit_price if sent.unit_price is not None else price,
+        cost=sent.cost if sent.cost is not None else sku.cost,
+        inventory=sku.is_inventory,
+        taxable=bool(sku.taxable),
+        add_on=bool(sent.is_add_on),
+        technician_id=sent.technician_id,
+        accounts=(income, cost_of_sale, asset),
+        created_on=before.created_on if before else titan.now(),
+        modified_on=titan.now(),
+    )
+
+
+def _sku(titan: Titan, sent: LineBody, before: InvoiceLine | None) -> Material | Equipment:
+    """Return the line's pricebook item, by id or by code; an unchanged line keeps its own."""
+    items: dict[int, Material | Equipment] = {**titan.materials, **titan.equipment}
+    wanted = sent.sku_id if sent.sku_id is not None or sent.sku_name is not None or before is None else before.sku_id
+    named = [one for one in items.values() if one.active and one.code == sent.sku_name] if sent.sku_name else []
+    item = items.get(wanted) if wanted is not None else next(iter(named), None)
+    if item is None or not item.active:
+        raise RefusedError(400, "There is no such active pricebook item.", {"skuId": ["not found"]})
+    return item
+
+
+def _day(text: str) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise RefusedError(400, "One or more validation errors occurred.", {"dueDate": ["not a date"]}) from None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
