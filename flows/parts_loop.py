@@ -128,8 +128,9 @@ async def _follow_or_hold(house: House, request: PartRequestRow, ask: Ask) -> Ru
         request = await house.books.requests.get(request.id) or request
         request = await hold(house, request, error)
         await tell_waiting(house, request.id)
-        outcome = "unresolved" if request.stage == Stage.UNRESOLVED else "held"
-        return RunItem(id=request.id, outcome=outcome, reason=str(error))
+        if request.stage == Stage.UNRESOLVED:
+            return RunItem(id=request.id, outcome="unresolved", reason=request.stage_words)
+        return RunItem(id=request.id, outcome="held", reason=str(error))
 
 
 async def _failed(house: House, request_id: str, why: str) -> RunItem:
