@@ -54,11 +54,11 @@ _WORD_FIELDS: Final = ("errorMessage", "message", "reason", "error")
 
 _PERSONAL: Final = frozenset(
     {
-        "name", "address1", "address2", "street", "unit", "city", "zip", "email", "phone", "text", "memo", "summary",
-        "specialinstructions", "reference",
+        "name", "address1", "address2", "street", "unit", "city", "zip", "email", "text", "memo", "summary",
+        "specialinstructions", "reference", "value", "phone", "searchtext", "externaldatavalues",
     }
 )  # fmt: skip
-"""Fields of our own requests that may hold a customer's data; vendors like to quote what they refuse."""
+"""Fields of our own requests and filters that may hold a customer's data; vendors like to quote what they refuse."""
 
 _PAUSE = re.compile(r"try again in (\d+(?:\.\d+)?)\s*s", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")

@@ -33,7 +33,7 @@ from connectors.errors import (
     unreadable,
 )
 from connectors.limits import Limiter
-from connectors.tokens import TokenAuth, named
+from connectors.tokens import KeyAuth, TokenAuth, named
 from connectors.wire import decode, encode
 from models.errors import SettingsError
 from models.shop import Secret
@@ -61,7 +61,7 @@ class VendorHttp:
         vendor: str,
         base_url: str,
         *,
-        auth: TokenAuth,
+        auth: TokenAuth | KeyAuth,
         limiter: Limiter,
         read_timeout_s: float,
         secrets: Sequence[Secret] = (),

@@ -169,6 +169,22 @@ class TokenAuth(httpx.Auth):
         )
 
 
+class KeyAuth(httpx.Auth):
+    """A fixed key as the bearer token: nothing is fetched and nothing renewed, so a 401 is final."""
+
+    def __init__(self, key: Secret) -> None:
+        """Raises SettingsError when the variable with the key is not set, rather than in the middle of a call."""
+        self._key = key.reveal()
+
+    def attach(self, client: httpx.AsyncClient) -> None:
+        """Need no client: nothing is fetched."""
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Dress the call."""
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        yield request
+
+
 def named(secret: Secret) -> str:
     """Name a secret for a person: its environment variable, else the setting."""
     if secret.variable:

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from connectors.errors import Call, unreadable
@@ -22,6 +30,13 @@ def _in_utc(moment: datetime) -> datetime:
 
 UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
 """An instant; without an offset it is UTC, as the vendors' documents promise."""
+
+
+SentTime = Annotated[
+    AwareDatetime,
+    PlainSerializer(lambda moment: moment.astimezone(UTC).isoformat().replace("+00:00", "Z"), return_type=str),
+]
+"""An instant that we send: UTC with Z. Without an offset it is refused."""
 
 
 class VendorModel(BaseModel):
@@ -40,13 +55,13 @@ class VendorModel(BaseModel):
 
 
 class RequestModel(BaseModel):
-    """A body we send: a misspelt field is an error here, not at the vendor. Only fields that were set travel."""
+    """A body we send: a misspelt field is an error here, not at the vendor. Only what was set travels, never null."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
 
     def wire(self) -> dict[str, Any]:
         """Return the body as the vendor spells it."""
-        return self.model_dump(by_alias=True, exclude_unset=True)
+        return self.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 _Record = TypeVar("_Record", bound=BaseModel)
@@ -57,12 +72,15 @@ def parse(model: type[_Record], answer: Any, call: Call) -> _Record:
     try:
         return model.model_validate(answer)
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_context=False, include_url=False)
-        named = [
-            f"{'.'.join(str(step) for step in fault['loc']) or 'the answer'} ({fault['type']})" for fault in faults
-        ]
-        more = f" and {len(named) - MAX_FIELDS} more" if len(named) > MAX_FIELDS else ""
-        raise unreadable(call, ", ".join(named[:MAX_FIELDS]) + more) from None
+        raise unreadable(call, faulty_fields(error)) from None
+
+
+def faulty_fields(error: ValidationError) -> str:
+    """Name the fields that do not fit, and what is wrong with each; never a value."""
+    faults = error.errors(include_input=False, include_context=False, include_url=False)
+    named = [f"{'.'.join(str(step) for step in fault['loc']) or 'the answer'} ({fault['type']})" for fault in faults]
+    more = f" and {len(named) - MAX_FIELDS} more" if len(named) > MAX_FIELDS else ""
+    return ", ".join(named[:MAX_FIELDS]) + more
 
 
 def decode(content: bytes) -> Any:

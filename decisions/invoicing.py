@@ -1,7 +1,7 @@
 """From an order to jobs and an invoice: the parts of a cart, lines to the cent, items, tags, payment.
 
-Source: contracts/contractor_commerce/CHECKLIST.md OI-19, OI-26 to OI-38, OI-43 to OI-49, OI-59, OI-60, OI-63, OI-66 and the
-answers at its end; contracts/servicetitan/FACTS.md 2.3, 2.4, 2.8. Amounts are in the order's currency, to the cent.
+Source: contracts/contractor_commerce/CHECKLIST.md OI-19, OI-26 to OI-38, OI-43 to OI-49, OI-59, OI-60, OI-63, OI-66 and
+the answers at its end; contracts/servicetitan/FACTS.md 2.3, 2.4, 2.8. Amounts are in the order's currency, to the cent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 from typing import Literal
 
-from decisions.words import listed
 from models.store_order import LineKind, OrderState, PaymentState, Purchase, StoreLine, StoreOrder
 
 _ZERO = Decimal(0)
@@ -303,11 +302,6 @@ def _sale(type_id: int, tasks: dict[int, int]) -> MembershipSale:
         return MembershipSale(MembershipWay.CORE_AND_ADD_ONS, type_id, core, tuple(add_ons))
     way = MembershipWay.SEVERAL if core[1] > 1 else MembershipWay.PER_SKU
     return MembershipSale(way, type_id, core)
-
-
-def skus_said(items: Sequence[NewItem]) -> str:
-    """Say which items are created, for the run's table."""
-    return f"create {listed((item.sku for item in items), 'and')}" if items else "none is new"
 
 
 def _sku(sku: str) -> str:

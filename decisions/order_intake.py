@@ -159,7 +159,7 @@ def _after_sync(order: StoreOrder, seen: Seen) -> Sync | Ignore | Propose:
         if seen.is_cancel_proposed:
             return Ignore(Reason.NOTHING_NEW, "A person has been asked about the cancellation.")
         return Propose(Change.CANCEL, _cancel_words(order), order.grand_total)
-    more = order.refunded_total - seen.refunded
+    more = _refunded(order) - seen.refunded
     if more > _ZERO:
         return Propose(Change.REFUND, f"The store refunded {money(more)} after the order was written.", more)
     if seen.written and _cart(order) != _cart(seen.written):
@@ -167,6 +167,12 @@ def _after_sync(order: StoreOrder, seen: Seen) -> Sync | Ignore | Propose:
     if seen.written is None or order.state is not seen.written.state or not seen.is_settled:
         return Sync(is_update=True)
     return Ignore(Reason.NOTHING_NEW, "Nothing that ServiceTitan shows has changed.")
+
+
+def _refunded(order: StoreOrder) -> Decimal:
+    """What went back to the buyer: all of it when the store says refunded, also where it names no amount."""
+    whole = order.grand_total if order.payment_state is PaymentState.REFUNDED else _ZERO
+    return max(order.refunded_total, whole)
 
 
 def _cancel_words(order: StoreOrder) -> str:
@@ -222,8 +228,13 @@ def _line_faults(order: StoreOrder) -> Iterator[Hold]:
                 f"{where}.membership_type_id",
                 "Link the service to a membership type and a sale task in the store's dashboard.",
             )
-        if line.kind is LineKind.MEMBERSHIP and order.has_accepted_terms is False:
+        if line.kind is LineKind.MEMBERSHIP and not order.terms and not _is_renewal(order):
             yield Hold("the membership's terms are not accepted", "terms", "Have the buyer accept them in the store.")
+
+
+def _is_renewal(order: StoreOrder) -> bool:
+    """Tell whether it is a later charge of a subscription: its terms were accepted with the first."""
+    return order.subscription_sequence is not None and order.subscription_sequence > 1
 
 
 def _sum_faults(order: StoreOrder) -> Iterator[Hold]:
@@ -289,11 +300,11 @@ def _buyer_faults(order: StoreOrder) -> Iterator[Hold]:
 
 def _is_alike(order: StoreOrder, other: StoreOrder, *, within: timedelta) -> bool:
     is_later = (other.created_at, other.number) < (order.created_at, order.number)
-    is_renewal = bool(order.subscription_id) and order.subscription_id == other.subscription_id
+    is_same_subscription = bool(order.subscription_id) and order.subscription_id == other.subscription_id
     return (
         is_later
         and order.created_at - other.created_at <= within
-        and not is_renewal
+        and not is_same_subscription
         and order.store_id == other.store_id
         and _basket(order) == _basket(other)
         and _is_same_buyer(order, other)

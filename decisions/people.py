@@ -21,7 +21,7 @@ _NANP = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
 _APOSTROPHES = re.compile("['\u2018\u2019\u201b\u02bc\u02b9`\u00b4\u2032]")
 _NUMBER_SIGN = re.compile(r"\bn[\u00b0\u00ba]", re.IGNORECASE)
 _NOT_WORD = re.compile(r"[^\w#]|_")
-_US_ZIP = re.compile(r"([0-9]{5})(?:[- ]?[0-9]{4})?")
+_US_ZIP = re.compile(r"([0-9]{5})(?:[- \u2010-\u2015]?[0-9]{4})?")
 _CA_CODE = re.compile(r"([ABCEGHJ-NPRSTVXY][0-9][A-Z])[ -]?([0-9][A-Z][0-9])")
 _FIRST_ZIP, _LAST_ZIP = 501, 99950
 """The lowest and highest ZIP in use: below and above there is no place."""
@@ -168,12 +168,12 @@ def _phone_key(number: PhoneNumber) -> str:
 
 def name_key(text: str) -> str:
     """Fold a name: case, marks, apostrophes, hyphens and spacing do not count (OI-17)."""
-    return " ".join(_words(text.replace("#", " ")))
+    return " ".join(word for word in _words(text) if word != _ANY_UNIT)
 
 
 def street_key(text: str) -> str:
     """Fold a street: "9020 East Quail Brush Lane" and "9020 E. Quail Brush Ln" are one (OI-17)."""
-    return " ".join(_STREET_WORDS.get(word, word) for word in _words(text))
+    return " ".join(_STREET_WORDS.get(word, word) for word in _words(text) if word != _ANY_UNIT)
 
 
 def unit_key(text: str) -> str:
@@ -184,7 +184,8 @@ def unit_key(text: str) -> str:
             groups.append((_UNIT_WORDS[word], []))
         else:
             groups[-1][1].append(word)
-    return " ".join(sorted({f"{sign} {''.join(words)}" for sign, words in groups if words}))
+    doors = {(sign, "".join(words)) for sign, words in groups}
+    return " ".join(sorted(f"{sign} {door}" for sign, door in doors if door and door not in _UNIT_WORDS))
 
 
 def place_key(street: str, unit: str, postal_code: str, country: str = "") -> PlaceKey | None:

@@ -152,7 +152,12 @@ class ContractorCommerceSettings(Section):
 
     api_url: str
     api_token: SecretText
+    calls_per_minute: int = Field(default=55, ge=1)
+    """The vendor's limit is not public (FACTS, "API and authentication"); ours is courtesy."""
     webhook_secret: SecretText = Secret("")
+    webhook_signature_header: str = "Signature"
+    webhook_signature_encoding: Literal["hex", "base64", "timestamped"] = "hex"
+    """`timestamped` is the form t=...,v1=... Header and encoding are a guess, hence settings (FACTS, "Events")."""
     webhook_path_token: SecretText = Secret("")
     payment_type: str = ""
     accounting_system: str = ""

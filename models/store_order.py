@@ -100,6 +100,8 @@ class StoreLine(DomainModel):
     purchase: Purchase
     membership_type_id: int | None = None
     sale_task_id: int | None = None
+    product_id: str = ""
+    service_id: str = ""
 
 
 class Discount(DomainModel):
@@ -119,6 +121,23 @@ class StorePayment(DomainModel):
     status: str
     processed_at: AwareDatetime | None = None
     reference: str = ""
+
+
+class StoreRefund(DomainModel):
+    """Money the store gave back."""
+
+    id: str
+    amount: Decimal
+    reason: str = ""
+    created_at: AwareDatetime
+
+
+class TermsAccepted(DomainModel):
+    """A document the buyer agreed to before paying; memberships need one (OI-66)."""
+
+    document: str
+    version: str = ""
+    accepted_at: AwareDatetime
 
 
 class StoreOrder(DomainModel):
@@ -150,9 +169,9 @@ class StoreOrder(DomainModel):
     grand_total: Decimal
     refunded_total: Decimal = Decimal(0)
     payments: tuple[StorePayment, ...] = ()
+    refunds: tuple[StoreRefund, ...] = ()
+    terms: tuple[TermsAccepted, ...] = ()
     note: str = ""
-    has_accepted_terms: bool | None = None
-    """Whether the buyer accepted the membership's terms (OI-66); None when the store does not say."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
     paid_at: AwareDatetime | None = None
@@ -161,9 +180,51 @@ class StoreOrder(DomainModel):
     cancel_reason: str = ""
 
 
+class UnreadableOrder(DomainModel):
+    """An order the store sent in a form we cannot read: it is held, and the others go on."""
+
+    id: str = ""
+    """Empty when not even that could be read."""
+    number: str = ""
+    version: int | None = None
+    updated_at: AwareDatetime | None = None
+    why: str
+    """The faulty fields, never their values."""
+
+
 class StoreOrders(DomainModel):
     """One page of orders in update order, and how far it is complete."""
 
     orders: tuple[StoreOrder, ...]
+    unreadable: tuple[UnreadableOrder, ...] = ()
     as_of: AwareDatetime | None = None
     """Safe as the next `updated_since`; ties at that moment come again."""
+
+
+class StoreProduct(DomainModel):
+    """Goods the store sells. `price` is the contractor's own, per piece."""
+
+    id: str
+    sku: str
+    name: str
+    description: str = ""
+    price: Decimal
+    cost: Decimal | None = None
+    is_taxable: bool = False
+    is_active: bool
+    updated_at: AwareDatetime
+
+
+class StoreService(DomainModel):
+    """Work or a membership the store sells; a membership names its ServiceTitan type and sale task."""
+
+    id: str
+    sku: str = ""
+    name: str
+    description: str = ""
+    kind: LineKind
+    price: Decimal
+    membership_type_id: int | None = None
+    sale_task_id: int | None = None
+    is_active: bool
+    updated_at: AwareDatetime

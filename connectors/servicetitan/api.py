@@ -9,8 +9,10 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
+from connectors.errors import unreadable
 from connectors.http import Query, VendorHttp
-from connectors.servicetitan.schemas import Page
+from connectors.servicetitan.external import ExternalKey, MarkedModel, checked
+from connectors.servicetitan.schemas import ExportPage, Page
 from connectors.wire import RequestModel, VendorModel, parse
 
 PAGE_SIZE: Final = 200
@@ -18,6 +20,7 @@ MAX_IDS: Final = 50
 """`ids` of a list takes no more (FACTS 1.5)."""
 
 _Record = TypeVar("_Record", bound=VendorModel)
+_Marked = TypeVar("_Marked", bound=MarkedModel)
 _Item = TypeVar("_Item")
 
 
@@ -75,6 +78,44 @@ class Api:
             rows.extend(await self._all(model, path, doing, {**chosen, **(query or {})}))
         return tuple(rows)
 
+    async def _by_external_data(
+        self, model: type[_Marked], path: str, doing: str, ours: ExternalKey, values: Iterable[str], query: Query
+    ) -> tuple[_Marked, ...]:
+        """Read records by a value of our external data, fifty values at a time; only those that really show one.
+
+        Blank values are not asked for. Raises ValueError for a value with a comma: `external_value` writes it.
+        """
+        rows: list[_Marked] = []
+        for some in batches(checked(values), MAX_IDS):
+            chosen = {**ours.query(), "externalDataValues": ",".join(some), **query}
+            found = await self._all(model, path, doing, chosen)
+            rows.extend(
+                row
+                for row in found
+                if any(datum.key == ours.key and datum.value in some for datum in row.external_data)
+            )
+        return tuple(rows)
+
+    async def _export(
+        self, model: type[_Record], path: str, doing: str, continue_from: str, *, recent: bool
+    ) -> AsyncIterator[ExportPage[_Record]]:
+        """Yield pages of an export feed from a token, or a date, on; from the beginning without one.
+
+        Keep `continue_from` of the last page for the next time. Source: FACTS 1.6.
+        """
+        while True:
+            query: dict[str, str | int | bool] = {"from": continue_from} if continue_from else {}
+            if recent:
+                query["includeRecentChanges"] = True
+            call = self._http.call(doing, is_write=False)
+            page = parse(ExportPage[model], await self._http.send("GET", path, call, query=query), call)  # type: ignore[valid-type]
+            yield page
+            if not page.has_more:
+                return
+            if page.continue_from == continue_from:
+                raise unreadable(call, "continueFrom (the same again)")
+            continue_from = page.continue_from
+
     async def _changes(
         self,
         model: type[_Record],
@@ -111,7 +152,7 @@ class Api:
         self, model: type[_Record], path: str, doing: str, number: int, query: Query | None
     ) -> Page[_Record]:
         chosen: Query = {**(query or {}), "page": number, "pageSize": PAGE_SIZE}
-        call = self._http.call(doing, is_write=False)
+        call = self._http.call(doing, is_write=False, body=query)
         return parse(Page[model], await self._http.send("GET", path, call, query=chosen), call)  # type: ignore[valid-type]
 
 

@@ -9,9 +9,14 @@ import httpx
 
 from connectors.http import VendorHttp
 from connectors.limits import Limiter, shared_pace
+from connectors.servicetitan.accounting import AccountingApi
 from connectors.servicetitan.auth import VENDOR, servicetitan_auth
+from connectors.servicetitan.booking import BookingApi
+from connectors.servicetitan.crm import CrmApi
 from connectors.servicetitan.jobs import JobsApi
+from connectors.servicetitan.pricebook import PricebookApi
 from connectors.servicetitan.records import RecordsApi
+from connectors.servicetitan.reference import ReferenceApi
 from connectors.tokens import TokenStore
 from models.shop import ServiceTitanSettings
 
@@ -21,7 +26,7 @@ READ_TIMEOUT_S: Final = 100.0
 _PRODUCTION: Final = "https://api.servicetitan.io"
 
 
-class ServiceTitan(JobsApi, RecordsApi):
+class ServiceTitan(JobsApi, RecordsApi, CrmApi, BookingApi, PricebookApi, AccountingApi, ReferenceApi):
     """Use with `async with`, or close it."""
 
     def __init__(self, http: VendorHttp, tenant_id: int, *, is_production: bool = False) -> None:

@@ -13,13 +13,12 @@ from typing import Final
 
 from connectors.errors import NotFoundError, RejectedError
 from connectors.servicetitan.client import ServiceTitan
+from connectors.servicetitan.external import ExternalDataItem, ExternalDataUpdate
 from connectors.servicetitan.job_view import job_state
 from connectors.servicetitan.schemas import (
     Appointment,
     CustomFieldType,
     CustomFieldValue,
-    ExternalDataItem,
-    ExternalDataUpdate,
     HoldReason,
     Job,
     JobPatch,

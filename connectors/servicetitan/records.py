@@ -1,4 +1,4 @@
-"""Customers, locations, estimates, the pricebook, equipment and forms, all read only.
+"""Customers, locations, estimates, the pricebook, equipment and forms by id or change, all read only.
 
 Sources: crm-v2, salestech-v2, pricebook-v2, equipment-systems-v2, forms-v2 [spec]; FACTS 5.1.
 """

@@ -1,16 +1,17 @@
-"""ServiceTitan's records, as far as the parts loop reads or writes them.
+"""ServiceTitan's records that several processes share, and those of the parts loop.
 
-Source of every field: the vendor's V2 specs of March 2026 [spec]. Fields the loop does not need are not here; fields it
-can do without have defaults, because a tenant's server may leave them out or send null.
+Source of every field: the vendor's V2 specs of March 2026 [spec]. Fields we do not need are not here; fields we can do
+without have defaults, because a tenant's server may leave them out or send null.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
+from connectors.servicetitan.external import ExternalDataUpdate, MarkedModel
 from connectors.wire import RequestModel, UtcTime, VendorModel
 
 _Row = TypeVar("_Row")
@@ -23,6 +24,14 @@ class Page(VendorModel, Generic[_Row]):
     data: tuple[_Row, ...] = ()
 
 
+class ExportPage(VendorModel, Generic[_Row]):
+    """One page of an export feed. Source: FACTS 1.6."""
+
+    has_more: bool
+    continue_from: str
+    data: tuple[_Row, ...] = ()
+
+
 class CustomField(VendorModel):
     """A custom field on a record. jpm-v2 `CustomFieldApiModel`."""
 
@@ -31,14 +40,7 @@ class CustomField(VendorModel):
     value: str | None = None
 
 
-class ExternalDatum(VendorModel):
-    """One key of our external data. jpm-v2 `Jpm.V2.ExternalDataModel`."""
-
-    key: str
-    value: str = ""
-
-
-class Job(VendorModel):
+class Job(MarkedModel):
     """jpm-v2 `Jpm.V2.JobResponse`."""
 
     id: int
@@ -49,7 +51,16 @@ class Job(VendorModel):
     notifications_enabled: bool = True
     modified_on: UtcTime
     custom_fields: tuple[CustomField, ...] = ()
-    external_data: tuple[ExternalDatum, ...] = ()
+    business_unit_id: int | None = None
+    job_type_id: int | None = None
+    campaign_id: int | None = None
+    priority: str = ""
+    tag_type_ids: tuple[int, ...] = ()
+    first_appointment_id: int | None = None
+    invoice_id: int | None = None
+    """The job's own invoice: there from the moment the job is booked (FACTS 2.6)."""
+    summary: str = ""
+    completed_on: UtcTime | None = None
 
 
 class CustomFieldType(VendorModel):
@@ -81,6 +92,9 @@ class Appointment(VendorModel):
 
     id: int
     start: UtcTime
+    end: UtcTime | None = None
+    arrival_window_start: UtcTime | None = None
+    arrival_window_end: UtcTime | None = None
     status: str
     special_instructions: str = ""
     active: bool = True
@@ -108,6 +122,9 @@ class BusinessUnit(VendorModel):
 
     id: int
     name: str = ""
+    active: bool = True
+    currency: str = ""
+    tag_type_ids: tuple[int, ...] = ()
 
 
 class PostalAddress(VendorModel):
@@ -121,14 +138,19 @@ class PostalAddress(VendorModel):
     country: str = ""
 
 
-class Customer(VendorModel):
-    """crm-v2 `Crm.V2.Customers.CustomerResponse`."""
+class Customer(MarkedModel):
+    """crm-v2 `Crm.V2.Customers.CustomerResponse`. It has no contacts and no locations in it."""
 
     id: int
     name: str = ""
     active: bool = True
+    type: str = ""
+    address: PostalAddress | None = None
+    tag_type_ids: tuple[int, ...] = ()
     do_not_mail: bool = False
+    do_not_service: bool = False
     merged_to_id: int | None = None
+    modified_on: UtcTime | None = None
 
 
 class ContactPreferences(VendorModel):
@@ -145,11 +167,15 @@ class CustomerContact(VendorModel):
     preferences: ContactPreferences = ContactPreferences()
 
 
-class Location(VendorModel):
+class Location(MarkedModel):
     """crm-v2 `Crm.V2.Locations.LocationResponse`."""
 
     id: int
+    customer_id: int | None = None
     name: str = ""
+    active: bool = True
+    tag_type_ids: tuple[int, ...] = ()
+    tax_zone_id: int | None = None
     address: PostalAddress = PostalAddress()
     merged_to_id: int | None = None
 
@@ -198,11 +224,21 @@ class SkuVendor(VendorModel):
     active: bool = True
 
 
-class PricebookItem(VendorModel):
-    """A material or a piece of equipment. pricebook-v2 `MaterialResponse`, `EquipmentResponse`."""
+class PricebookItem(MarkedModel):
+    """A material or a piece of equipment, US dollars. pricebook-v2 `MaterialResponse`, `EquipmentResponse`."""
 
     id: int
     code: str = ""
+    display_name: str = ""
+    description: str = ""
+    active: bool = True
+    price: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    taxable: bool = False
+    is_inventory: bool = False
+    account: str = ""
+    cost_of_sale_account: str = ""
+    asset_account: str = ""
     primary_vendor: SkuVendor | None = None
     other_vendors: tuple[SkuVendor, ...] = ()
 
@@ -263,25 +299,11 @@ class CustomFieldValue(RequestModel):
     value: str = ""
 
 
-class ExternalDataItem(RequestModel):
-    """jpm-v2 `Jpm.V2.ExternalDataUpdateModel`."""
-
-    key: str
-    value: str
-
-
-class ExternalDataUpdate(RequestModel):
-    """jpm-v2 `Jpm.V2.ExternalDataUpdateRequest`; the vendor's default mode would drop our other keys."""
-
-    patch_mode: Literal["Merge", "Replace"]
-    application_guid: str
-    external_data: tuple[ExternalDataItem, ...]
-
-
 class JobPatch(RequestModel):
-    """jpm-v2 `Jpm.V2.UpdateJobRequest`. `custom_fields` is the full list: what is left out is removed."""
+    """jpm-v2 `Jpm.V2.UpdateJobRequest`. The lists are full lists: what is left out is removed (FACTS 7.4)."""
 
     custom_fields: tuple[CustomFieldValue, ...] = ()
+    tag_type_ids: tuple[int, ...] = ()
     external_data: ExternalDataUpdate | None = None
 
 

@@ -18,6 +18,11 @@ def plain(markup: str) -> str:
     return " ".join(html.unescape(_TAG.sub(" ", markup)).split())
 
 
+def as_html(text: str) -> str:
+    """Return plain text for a field that ServiceTitan shows as HTML: what a buyer typed is shown, never run."""
+    return html.escape(text, quote=False).replace("\r\n", "\n").replace("\n", "<br>")
+
+
 def pieces(text: str) -> list[str]:
     """Cut a list that someone typed: by comma, semicolon or line."""
     return [piece for piece in (part.strip() for part in _SEPARATOR.split(text)) if piece]

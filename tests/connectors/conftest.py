@@ -8,12 +8,13 @@ import pytest
 import respx
 import stamina
 
+from connectors.contractor_commerce.client import ContractorCommerce
 from connectors.limits import Unlimited
 from connectors.marcone.client import Marcone
 from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import TokenStore
-from models.shop import MarconeSettings, Secret, ServiceTitanSettings
-from tests.connectors.doubles import MARCONE, SECRETS, ST, ST_TOKEN
+from models.shop import ContractorCommerceSettings, MarconeSettings, Secret, ServiceTitanSettings
+from tests.connectors.doubles import CC, MARCONE, SECRETS, ST, ST_TOKEN
 
 
 @pytest.fixture
@@ -73,6 +74,11 @@ def marcone_settings() -> MarconeSettings:
 
 
 @pytest.fixture
+def cc_settings() -> ContractorCommerceSettings:
+    return ContractorCommerceSettings.model_validate({"api_url": CC, "api_token": "${CC_TOKEN}"})
+
+
+@pytest.fixture
 def vendors() -> Iterator[respx.MockRouter]:
     """Both vendors, with their token endpoints answering."""
     with respx.mock(assert_all_called=False) as router:
@@ -92,4 +98,12 @@ async def st(st_settings: ServiceTitanSettings, vendors: respx.MockRouter) -> As
 @pytest.fixture
 async def marcone(marcone_settings: MarconeSettings, vendors: respx.MockRouter) -> AsyncIterator[Marcone]:
     async with Marcone.from_settings(marcone_settings, limiter=Unlimited(), tokens=TokenStore()) as client:
+        yield client
+
+
+@pytest.fixture
+async def store(
+    cc_settings: ContractorCommerceSettings, vendors: respx.MockRouter
+) -> AsyncIterator[ContractorCommerce]:
+    async with ContractorCommerce.from_settings(cc_settings, limiter=Unlimited()) as client:
         yield client

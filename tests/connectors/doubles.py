@@ -20,12 +20,16 @@ from models.order import PurchaseOrder
 
 ST = "http://st.test/servicetitan"
 ST_TOKEN = "http://st.test/servicetitan/connect/token"
+CC = "http://store.test/contractor-commerce"
 MARCONE = "http://marcone.test/marcone"
 GUID = "6f0c2f0e-9d1b-4c57-8c39-0b8f8a3f7d11"
 SECRETS = {
     "ST_APP_KEY": "ak-5ecret-app-key",
     "ST_CLIENT_ID": "cid-5ecret-servicetitan",
     "ST_CLIENT_SECRET": "cs-5ecret-servicetitan",
+    "CC_TOKEN": "tok-5ecret-contractor-commerce",
+    "CC_WEBHOOK_SECRET": "hook-5ecret-contractor-commerce",
+    "CC_PATH_TOKEN": "path-5ecret-contractor-commerce",
     "MARCONE_CLIENT_ID": "cid-5ecret-marcone",
     "MARCONE_CLIENT_SECRET": "cs-5ecret-marcone",
 }

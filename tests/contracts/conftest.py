@@ -6,10 +6,12 @@ from tests.connectors.conftest import (  # noqa: F401  the same clients and vend
     _no_backoff,
     _secrets,
     anyio_backend,
+    cc_settings,
     marcone,
     marcone_settings,
     pauses,
     st,
     st_settings,
+    store,
     vendors,
 )

@@ -28,10 +28,10 @@ COMBINERS = ("allOf", "anyOf", "oneOf")
 
 @cache
 def load_spec(file: str) -> dict[str, Any]:
-    """Return the contract `file` (its name without the ending) as parsed JSON or YAML."""
+    """Return the contract `file` (its name without the ending, with its folder where two share it), parsed."""
     if not CONTRACTS.is_dir():
         pytest.skip(f"no contract files at {CONTRACTS}: set TRUCKROLL_CONTRACTS to the folder that holds them")
-    for path in sorted(CONTRACTS.glob(f"*/{file}.*")):
+    for path in sorted(CONTRACTS.glob(f"{file}.*" if "/" in file else f"*/{file}.*")):
         if path.suffix == ".json":
             return dict(json.loads(path.read_text(encoding="utf-8")))
         if path.suffix in {".yaml", ".yml"}:
@@ -52,6 +52,50 @@ def spec_query_names(file: str, method: str, path: str) -> set[str]:
     """Return the names of the query parameters the operation knows."""
     parameters = [_follow(file, one) for one in spec_operation(file, method, path).get("parameters", [])]
     return {one["name"] for one in parameters if one["in"] == "query"}
+
+
+def spec_path(file: str, method: str, path: str) -> str:
+    """Return the contract's own spelling of a path that holds ids: `/jobs/5` is `/jobs/{id}`."""
+    steps = path.strip("/").split("/")
+    fitting: list[list[str]] = []
+    for known, item in load_spec(file)["paths"].items():
+        named = known.removeprefix("/tenant/{tenant}").strip("/").split("/")
+        same = len(named) == len(steps) and all(
+            one == other or one.startswith("{") for one, other in zip(named, steps, strict=True)
+        )
+        if same and method.lower() in item:
+            fitting.append(named)
+    if not fitting:
+        raise LookupError(f"{file} has no {method} {path}")
+    plainest = min(fitting, key=lambda named: sum(step.startswith("{") for step in named))
+    return "/" + "/".join(plainest)
+
+
+@cache
+def spec_schema_validator(file: str, name: str) -> Draft202012Validator:
+    """Return a validator of one named schema, for what no operation answers, such as a webhook's body."""
+    parts = {"schemas": _components(file, closed=False), "parts": _components(file, closed=False)}
+    return Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": parts},
+        format_checker=Draft202012Validator.FORMAT_CHECKER,
+    )
+
+
+@cache
+def spec_query_validator(file: str, method: str, path: str, name: str) -> Draft202012Validator:
+    """Return a validator of one query value: text where the contract says text, a number where it says number."""
+    parameters = [_follow(file, one) for one in spec_operation(file, method, path).get("parameters", [])]
+    schema = next(one["schema"] for one in parameters if one["in"] == "query" and one["name"] == name)
+    plain = _as_json_schema(schema, closed=False)
+    loose = {"anyOf": [plain, {"type": "integer"}]} if _is_text(plain) else plain
+    parts = {"schemas": _components(file, closed=False), "parts": _components(file, closed=False)}
+    return Draft202012Validator({**loose, "components": parts}, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _is_text(schema: dict[str, Any]) -> bool:
+    """Tell whether it is any text; digits are text too. An enum is not any text."""
+    options = schema.get("anyOf", [schema])
+    return any(one.get("type") == "string" and not {"oneOf", "enum", "format"} & set(one) for one in options)
 
 
 @cache

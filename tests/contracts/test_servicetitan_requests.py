@@ -11,14 +11,17 @@ from typing import Any
 import httpx
 import pytest
 import respx
+from jsonschema import ValidationError  # type: ignore[import-untyped]
 
 from connectors.servicetitan.client import ServiceTitan
+from connectors.servicetitan.external import ExternalDataItem, ExternalDataUpdate
 from connectors.servicetitan.job_platform import ServiceTitanJobs
-from connectors.servicetitan.schemas import CustomFieldValue, ExternalDataItem, ExternalDataUpdate, JobPatch
+from connectors.servicetitan.schemas import CustomFieldValue, JobPatch
 from models.job import BoardNote, Hold
 from models.shop import PartsSettings
 from tests.connectors.doubles import FIELD_TYPES, GUID, ST, board, job_row, page, visit_row
-from tests.contracts.specs import spec_query_names, spec_validator
+from tests.contracts.order_calls import ORDER_CALLS
+from tests.contracts.specs import spec_path, spec_query_names, spec_query_validator, spec_validator
 
 SINCE = datetime(2026, 9, 1, 10, 0, 0, 123456, tzinfo=UTC)
 
@@ -31,6 +34,8 @@ FILES = {
     "pricebook": "pricebook-v2",
     "equipmentsystems": "equipment-systems-v2",
     "forms": "forms-v2",
+    "accounting": "accounting-v2",
+    "marketing": "marketing-v2",
 }
 """Path prefix to spec; the bases do not follow from the file names (FACTS 1.2)."""
 
@@ -52,6 +57,7 @@ def patch() -> JobPatch:
 
 
 CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
+    **ORDER_CALLS,
     "jpm-v2 GET /jobs": lambda st: drain(st.list_jobs(SINCE)),
     "jpm-v2 GET /jobs/{id}": lambda st: st.get_job(48213, external_data_guid=GUID),
     "jpm-v2 PATCH /jobs/{id}": lambda st: st.patch_job(48213, patch()),
@@ -82,31 +88,43 @@ def check(request: httpx.Request) -> str:
     """Check one request against the spec of its path and return the operation it is."""
     found = re.fullmatch(r"/servicetitan/(\w+)/v2/tenant/7(/.*)", request.url.path)
     assert found, request.url.path
-    file, rest = FILES[found.group(1)], re.sub(r"/\d+(?=/|$)", "/{id}", found.group(2))
+    file = FILES[found.group(1)]
+    rest = spec_path(file, request.method, found.group(2))
     unknown = set(request.url.params) - spec_query_names(file, request.method, rest)
     assert not unknown, f"{file} {request.method} {rest} knows no query {unknown}"
+    for name, value in request.url.params.multi_items():
+        spec_query_validator(file, request.method, rest, name).validate(as_written(value))
     if request.content:
         spec_validator(file, request.method, rest, kind="request").validate(json.loads(request.content))
         assert request.headers["content-type"] == "application/json"
     return f"{file} {request.method} {rest}"
 
 
+def as_written(value: str) -> Any:
+    """Return a query value as the spec types it: everything is text, numbers and yes or no are also themselves."""
+    return int(value) if value.isdigit() else {"true": True, "false": False}.get(value, value)
+
+
+ANSWERS: tuple[tuple[str, Any], ...] = (
+    (r"POST .*/(customers|locations|jobs|payments|materials|equipment)", {**job_row(), "typeId": 1, "customerId": 11}),
+    (r"GET .*/export/.*", {"hasMore": False, "continueFrom": "t2", "data": []}),
+    (r"GET .*/configuration", {"configuration": "StartTimeOfArrivalWindow"}),
+    (r"\w+ .*/jobs/48213", job_row()),
+    (r"\w+ .*/hold", None),
+    (r"PUT .*/special-instructions", visit_row(501)),
+    (r"GET .*/(customers|locations)/\d+", {"id": 11, "name": "Robin Sample", "customerId": 11}),
+    (r"GET .*/appointments", page(visit_row(501, status="Hold"))),
+    (r"GET .*/custom-fields", page(*FIELD_TYPES)),
+    (r"GET .*/job-hold-reasons", page({"id": 70, "name": "Waiting for parts", "active": True})),
+)
+"""Answers by method and path; anything else is an empty page."""
+
+
 def answer(request: httpx.Request) -> httpx.Response:
-    path = request.url.path
-    if path.endswith("/jobs/48213"):
-        return httpx.Response(200, json=job_row())
-    if path.endswith("/hold"):
-        return httpx.Response(200)
-    if path.endswith("/special-instructions"):
-        return httpx.Response(200, json=visit_row(501))
-    if re.search(r"/(customers|locations)/\d+$", path):
-        return httpx.Response(200, json={"id": 11, "name": "Robin Sample", "customerId": 11})
-    if path.endswith("/appointments"):
-        return httpx.Response(200, json=page(visit_row(501, status="Hold")))
-    if path.endswith("/custom-fields"):
-        return httpx.Response(200, json=page(*FIELD_TYPES))
-    if path.endswith("/job-hold-reasons"):
-        return httpx.Response(200, json=page({"id": 70, "name": "Waiting for parts", "active": True}))
+    asked = f"{request.method} {request.url.path}"
+    for known, body in ANSWERS:
+        if re.fullmatch(known, asked):
+            return httpx.Response(200) if body is None else httpx.Response(200, json=body)
     return httpx.Response(200, json=page())
 
 
@@ -114,7 +132,18 @@ def answer(request: httpx.Request) -> httpx.Response:
 async def test_every_call_is_one_the_spec_knows(st: ServiceTitan, vendors: respx.MockRouter, operation: str) -> None:
     route = vendors.route(url__startswith=ST).mock(side_effect=answer)
     await CALLS[operation](st)
-    assert [check(call.request) for call in route.calls] == [operation]
+    assert [check(call.request) for call in route.calls] == [operation.partition(" (")[0]]
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [("active=true", "active"), ("phone=205&colour=red", "colour"), ("page=two", "page")],
+    ids=["an unknown choice", "an unknown name", "no number"],
+)
+async def test_a_query_the_spec_does_not_know_would_be_seen(query: str, fault: str) -> None:
+    request = httpx.Request("GET", f"{ST}/crm/v2/tenant/7/customers?{query}")
+    with pytest.raises((AssertionError, ValidationError), match=fault if fault == "colour" else ""):
+        check(request)
 
 
 @pytest.mark.parametrize("hold", list(Hold))

@@ -18,13 +18,13 @@ ITEMS = 61
 """The parts checklist counts so many, whether or not the contract is at hand."""
 
 _ROW = re.compile(
-    r"^\| (?P<item>PL-\d+) \| (?P<words>[^|]+) \| (?P<status>[^|]+) \| (?P<proof>[^|]*) \|$", re.MULTILINE
+    r"^\| (?P<item>(?:PL|OI)-\d+) \| (?P<words>[^|]+) \| (?P<status>[^|]+) \| (?P<proof>[^|]*) \|$", re.MULTILINE
 )
 _RANGE = re.compile(
     r"^\| (?P<kind>[A-Z]+-[A-Z]?)(?P<first>\d+) to (?P=kind)(?P<last>\d+) \| (?P<status>[^|]+) \|$", re.MULTILINE
 )
 _TEST = re.compile(r"`(tests/[\w/]+\.py::test_\w+)`")
-_NAMED = re.compile(r"\bPL-(\d+)\b|_pl_?(\d+)(?=_|$)", re.IGNORECASE)
+_NAMED = re.compile(r"\b(PL|OI)-(\d+)\b|_(pl|oi)_?(\d+)(?=_|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ def rows() -> list[Row]:
     return [Row(**found.groupdict()) for found in _ROW.finditer(PAGE.read_text(encoding="utf-8"))]
 
 
+def rows_of(prefix: str) -> list[str]:
+    return [row.item for row in rows() if row.item.startswith(f"{prefix}-")]
+
+
 @cache
 def known_tests() -> dict[str, set[str]]:
     """Every test function, and the items its name or docstring names."""
@@ -55,7 +59,7 @@ def known_tests() -> dict[str, set[str]]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 named = _NAMED.findall(f"{node.name} {ast.get_docstring(node) or ''}")
                 found[f"{file.relative_to(ROOT).as_posix()}::{node.name}"] = {
-                    f"PL-{int(one or other)}" for one, other in named
+                    f"{(kind or short).upper()}-{int(one or other)}" for kind, one, short, other in named
                 }
     return found
 
@@ -69,7 +73,7 @@ def items_of(contract: str, pattern: str) -> set[str]:
 
 def test_every_item_has_its_row_once_and_in_order() -> None:
     """PL-1 to PL-61."""
-    assert [row.item for row in rows()] == [f"PL-{number}" for number in range(1, ITEMS + 1)]
+    assert rows_of("PL") == [f"PL-{number}" for number in range(1, ITEMS + 1)]
     every_line = re.findall(r"^\| (?:PL|OI|RF)-.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     ranges = _RANGE.findall(PAGE.read_text(encoding="utf-8"))
     assert len(every_line) == len(rows()) + len(ranges)
@@ -77,14 +81,16 @@ def test_every_item_has_its_row_once_and_in_order() -> None:
 
 def test_the_contracts_items_are_these() -> None:
     """The page lists what the contract lists, no more and no less."""
-    assert items_of("marcone", r"\bPL-\d+\b") == {row.item for row in rows()}
+    assert items_of("marcone", r"\bPL-\d+\b") == set(rows_of("PL"))
 
 
 @pytest.mark.parametrize(("contract", "prefix"), [("contractor_commerce", "OI"), ("referral_factory", "RF")])
-def test_the_other_checklists_are_listed_by_range(contract: str, prefix: str) -> None:
-    """Every item of a process that is not built lies in exactly one range, which names the issue."""
+def test_the_other_checklists_are_listed_by_row_or_range(contract: str, prefix: str) -> None:
+    """Every item has a row of its own, in order, or lies in exactly one range, which names the issue."""
     wanted = items_of(contract, rf"\b{prefix}-[A-Z]?\d+\b")
-    listed = [
+    own = rows_of(prefix)
+    assert own == sorted(own, key=lambda item: int(item.partition("-")[2]))
+    listed = own + [
         f"{found['kind']}{number}"
         for found in _RANGE.finditer(PAGE.read_text(encoding="utf-8"))
         if found["kind"].startswith(prefix)

@@ -1,0 +1,137 @@
+"""Is this delivery from the store, and what does it tell us? Pure: bytes in, one answer out.
+
+Source: contracts/contractor_commerce/FACTS.md, "Events and webhooks", and openapi.yaml, callback `event` [inferred].
+Deliveries come at least once and in any order. Firm is only that the vendor is given an address; a public client checks
+no signature and keeps a secret token in the path [observed-in-client]. So both ways are here, and whichever of
+the two secrets the shop file sets must be right.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from connectors.contractor_commerce.readings import read_order
+from connectors.contractor_commerce.schemas import Event
+from connectors.wire import decode, faulty_fields
+from models.shop import ContractorCommerceSettings, Secret
+from models.store_order import StoreOrder
+
+ORDER: Final = "order"
+_UNSET: Final = Secret("")
+
+Encoding = Literal["hex", "base64", "timestamped"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """An order changed. Answer 2xx; ask the store for the order by its id when `order` is missing or unsigned."""
+
+    event_id: str
+    """The same on every delivery of one event: the key to drop repeats by."""
+    type: str
+    order_id: str
+    version: int | None
+    order: StoreOrder | None
+    """The order as sent; None when it cannot be read."""
+    is_signed: bool
+    """Whether the body itself was vouched for. With only a token in the path, whoever has the address can write it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvent:
+    """An event about something else, such as a lead or a subscription. Answer 2xx: the store would try again."""
+
+    event_id: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Not taken. Answer with this status; `why` is for our log and never repeats what was sent."""
+
+    status: int
+    why: str
+
+
+def read_event(
+    headers: Mapping[str, str], body: bytes, settings: ContractorCommerceSettings, *, path_token: str = ""
+) -> OrderEvent | OtherEvent | Refusal:
+    """Check a delivery over its raw bytes, then read it.
+
+    `path_token` is the token in the address it came to. Raises SettingsError when a secret's variable is not set.
+    """
+    is_signed = settings.webhook_secret != _UNSET
+    has_token = settings.webhook_path_token != _UNSET
+    if not is_signed and not has_token:
+        return Refusal(403, "The shop file sets neither webhook_secret nor webhook_path_token.")
+    if has_token and not _same(path_token, settings.webhook_path_token.reveal()):
+        return Refusal(404, "The token in the address is wrong.")
+    if is_signed:
+        header = settings.webhook_signature_header
+        signature = next((value for name, value in headers.items() if name.lower() == header.lower()), "").strip()
+        if not signature:
+            return Refusal(401, f"The delivery has no {header} header.")
+        if not is_signature(signature, body, settings.webhook_secret.reveal(), settings.webhook_signature_encoding):
+            return Refusal(401, f"The {header} header does not fit the body, the secret and the encoding.")
+    return _read(body, is_signed=is_signed)
+
+
+def is_signature(signature: str, body: bytes, secret: str, encoding: Encoding) -> bool:
+    """Tell whether this is the HMAC-SHA256 of the raw body, in constant time.
+
+    `timestamped` signs the time, a point and the body, as other stores do [inferred]; several v1 may be there.
+    """
+    key = secret.encode()
+    match encoding:
+        case "hex":
+            return _same(signature.lower().removeprefix("sha256="), hmac.new(key, body, hashlib.sha256).hexdigest())
+        case "base64":
+            digest = hmac.new(key, body, hashlib.sha256).digest()
+            return _same(signature, base64.b64encode(digest).decode())
+        case "timestamped":
+            parts = [part.strip().partition("=") for part in signature.split(",")]
+            stamp = next((value for name, _, value in parts if name == "t"), "")
+            expected = hmac.new(key, _bytes(stamp) + b"." + body, hashlib.sha256).hexdigest()
+            given = [value for name, _, value in parts if name == "v1"]
+            return bool(stamp) and any([_same(one, expected) for one in given])  # noqa: C419 - all are compared
+
+
+def _read(body: bytes, *, is_signed: bool) -> OrderEvent | OtherEvent | Refusal:
+    try:
+        written: Any = decode(body)
+    except (ValueError, RecursionError):
+        return Refusal(400, "The body is not JSON.")
+    try:
+        event = Event.model_validate(written)
+    except ValidationError as error:
+        return Refusal(400, f"The body is no event: {faulty_fields(error)}.")
+    if event.data.object != ORDER and event.data.order is None:
+        return OtherEvent(event.id, event.type)
+    sent = event.data.order or {}
+    found = read_order(sent)
+    if not found.id:
+        return Refusal(400, "The event names no order.")
+    return OrderEvent(
+        event_id=event.id,
+        type=event.type,
+        order_id=found.id,
+        version=found.version,
+        order=found if isinstance(found, StoreOrder) else None,
+        is_signed=is_signed,
+    )
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(_bytes(given), expected.encode())
+
+
+def _bytes(given: str) -> bytes:
+    # compare_digest refuses text beyond ASCII, and a header or an address may hold anything.
+    return given.encode("utf-8", "surrogatepass")

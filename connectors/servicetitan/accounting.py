@@ -1,0 +1,100 @@
+"""Invoices, payments and the lists that go with them. Source: accounting-v2 [spec]; FACTS 2.5, 2.8.
+
+There is no GET of one invoice or payment: lists, by id. Nothing here is idempotent: after a lost answer re-read and
+compare before repeating.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from connectors.servicetitan.accounting_schemas import (
+    CreatedPayment,
+    GlAccount,
+    Invoice,
+    InvoiceLine,
+    InvoicePatch,
+    NewPayment,
+    Payment,
+    PaymentType,
+    TaxZone,
+)
+from connectors.servicetitan.api import MAX_IDS, Api, batches
+from connectors.servicetitan.texts import same_name
+
+
+class AccountingApi(Api):
+    """The money side of a job."""
+
+    async def list_invoices(self, ids: Iterable[int]) -> tuple[Invoice, ...]:
+        """Read invoices with their lines. accounting-v2 `GET /invoices`."""
+        return await self._by_ids(Invoice, self._path("accounting", "invoices"), "reading invoices", ids)
+
+    async def list_job_invoices(self, job_id: int) -> tuple[Invoice, ...]:
+        """Read the invoices of a job. accounting-v2 `GET /invoices`."""
+        return await self._all(
+            Invoice, self._path("accounting", "invoices"), f"reading the invoices of job {job_id}", {"jobId": job_id}
+        )
+
+    async def write_invoice_line(self, invoice_id: int, line: InvoiceLine) -> None:
+        """Add or change one line; its answer is empty. accounting-v2 `PATCH /invoices/{invoiceId}/items`."""
+        path = self._path("accounting", f"invoices/{invoice_id}/items")
+        await self._write("PATCH", path, f"writing a line of invoice {invoice_id}", line)
+
+    async def delete_invoice_line(self, invoice_id: int, item_id: int) -> None:
+        """Take one line away. accounting-v2 `DELETE /invoices/{invoiceId}/items/{itemId}`."""
+        path = self._path("accounting", f"invoices/{invoice_id}/items/{item_id}")
+        await self._write("DELETE", path, f"removing line {item_id} of invoice {invoice_id}")
+
+    async def patch_invoice(self, invoice_id: int, patch: InvoicePatch) -> None:
+        """Change an invoice's head; its answer is empty. accounting-v2 `PATCH /invoices/{id}`."""
+        path = self._path("accounting", f"invoices/{invoice_id}")
+        await self._write("PATCH", path, f"writing the head of invoice {invoice_id}", patch)
+
+    async def create_payment(self, payment: NewPayment) -> CreatedPayment:
+        """Record a payment; look by invoice before repeating it. accounting-v2 `POST /payments`."""
+        on = ", ".join(str(split.invoice_id) for split in payment.splits)
+        return await self._write_for(
+            CreatedPayment,
+            "POST",
+            self._path("accounting", "payments"),
+            f"recording a payment on invoice {on}",
+            payment,
+        )
+
+    async def list_payments(self, invoice_ids: Iterable[int]) -> tuple[Payment, ...]:
+        """Read the active payments on these invoices. accounting-v2 `GET /payments`."""
+        path = self._path("accounting", "payments")
+        return await self._by_ids(Payment, path, "reading payments", invoice_ids, name="appliedToInvoiceIds")
+
+    async def list_gl_accounts(self) -> tuple[GlAccount, ...]:
+        """Read all accounts, inactive ones too. accounting-v2 `GET /gl-accounts`."""
+        path = self._path("accounting", "gl-accounts")
+        return await self._all(GlAccount, path, "reading the accounts", {"active": "Any"})
+
+    async def list_gl_accounts_named(self, names: Iterable[str]) -> tuple[GlAccount, ...]:
+        """Read accounts by name, inactive ones too. accounting-v2 `GET /gl-accounts`.
+
+        The filter is a comma list, so where a name has a comma in it the whole list is read.
+        """
+        wanted = sorted({name.strip() for name in names if name.strip()})
+        if any("," in name for name in wanted):
+            found = await self.list_gl_accounts()
+            return tuple(one for one in found if any(same_name(one.name, name) for name in wanted))
+        rows: list[GlAccount] = []
+        for some in batches(wanted, MAX_IDS):
+            query = {"names": ",".join(some), "active": "Any"}
+            rows.extend(await self._all(GlAccount, self._path("accounting", "gl-accounts"), "reading accounts", query))
+        return tuple(rows)
+
+    async def list_payment_types(self, *, also_inactive: bool = False) -> tuple[PaymentType, ...]:
+        """Read the payment types; the rows do not say whether they are active. accounting-v2 `GET /payment-types`."""
+        query = {"active": "Any" if also_inactive else "True"}
+        return await self._all(
+            PaymentType, self._path("accounting", "payment-types"), "reading the payment types", query
+        )
+
+    async def list_tax_zones(self) -> tuple[TaxZone, ...]:
+        """Read the tax zones, inactive ones too. accounting-v2 `GET /tax-zones`."""
+        path = self._path("accounting", "tax-zones")
+        return await self._all(TaxZone, path, "reading the tax zones", {"active": "Any"})

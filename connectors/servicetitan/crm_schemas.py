@@ -1,0 +1,114 @@
+"""Customers, contacts and locations as order-to-invoice reads and writes them. Source: crm-v2 [spec]; FACTS 2.1, 2.2.
+
+Two contact models exist (FACTS 7.6): the classic one with numbers under a customer, and a newer one with GUIDs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from connectors.servicetitan.external import ExternalDatum, NewExternalData
+from connectors.servicetitan.schemas import CustomerContact
+from connectors.wire import RequestModel, UtcTime, VendorModel
+
+ContactType = Literal["Phone", "Email", "Fax", "MobilePhone"]
+
+
+class CustomersContact(CustomerContact):
+    """A classic contact with whose it is. `Crm.V2.Customers.CustomerContactWithModifiedOnAndCustomerIdResponse`."""
+
+    id: int
+    customer_id: int
+
+
+class ExportedContact(VendorModel):
+    """A row of the contacts feed, which alone tells of removed ones. `Crm.V2.ExportCustomerContactResponse`."""
+
+    id: int
+    customer_id: int
+    type: str
+    value: str = ""
+    active: bool = True
+    modified_on: UtcTime
+
+
+class ContactMethod(VendorModel):
+    """A way to reach a contact of the newer model. `Crm.V2.ContactMethodResponse`."""
+
+    id: str
+    contact_id: str
+    type: str
+    value: str = ""
+
+
+class ContactRelationship(VendorModel):
+    """What a contact of the newer model belongs to. `Crm.V2.ContactRelationshipResponse`."""
+
+    id: str
+    related_entity_id: int
+    """The customer's id where the type is customer."""
+    type_slug: str
+
+
+class CreatedLocation(VendorModel):
+    """`Crm.V2.Locations.CreateLocationResponse`."""
+
+    id: int
+    customer_id: int
+    tag_type_ids: tuple[int, ...] = ()
+    external_data: tuple[ExternalDatum, ...] = ()
+
+
+class CreatedCustomer(VendorModel):
+    """`Crm.V2.Customers.CreatedCustomerResponse`: the only answer that shows a customer with its locations."""
+
+    id: int
+    tag_type_ids: tuple[int, ...] = ()
+    locations: tuple[CreatedLocation, ...] = ()
+
+
+class NewAddress(RequestModel):
+    """`Crm.V2.Customers.CustomerAddress`; all but the unit must be there."""
+
+    street: str
+    unit: str = ""
+    city: str
+    state: str
+    zip: str
+    country: str
+
+
+class NewContact(RequestModel):
+    """`Crm.V2.Customers.NewCustomerContact`."""
+
+    type: ContactType
+    value: str
+    memo: str = ""
+
+
+class NewPlace(RequestModel):
+    """A location that is made with its customer. `Crm.V2.Customers.NewLocation`."""
+
+    name: str
+    address: NewAddress
+    contacts: tuple[NewContact, ...] = ()
+    tag_type_ids: tuple[int, ...] = ()
+    external_data: NewExternalData | None = None
+
+
+class NewLocation(NewPlace):
+    """A further location; its contacts are copied to the customer. `Crm.V2.Locations.CreateLocationRequest`."""
+
+    customer_id: int
+
+
+class NewCustomer(RequestModel):
+    """`Crm.V2.Customers.CreateCustomerRequest`. A customer has at least one location."""
+
+    name: str
+    type: Literal["Residential", "Commercial"]
+    address: NewAddress
+    locations: tuple[NewPlace, ...]
+    contacts: tuple[NewContact, ...] = ()
+    tag_type_ids: tuple[int, ...] = ()
+    external_data: NewExternalData | None = None
