@@ -53,6 +53,21 @@ KEEPALIVE_S: Final = 3.0
 Query = Mapping[str, str | int | bool]
 
 
+class _WithoutQuery(logging.Filter):
+    """httpx logs whole addresses at INFO, and what we look for in a query is a customer's phone, name or e-mail."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the record, without the queries of its addresses."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                each.copy_with(query=None) if isinstance(each, httpx.URL) else each for each in record.args
+            )
+        return True
+
+
+logging.getLogger("httpx").addFilter(_WithoutQuery())
+
+
 class VendorHttp:
     """HTTP to one vendor; used by its typed client, which gives every call its meaning."""
 

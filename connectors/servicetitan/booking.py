@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.servicetitan.api import Api
-from connectors.servicetitan.booking_schemas import NewJob
+from connectors.servicetitan.booking_schemas import CancelReason, CancelRequest, NewJob
 from connectors.servicetitan.external import ExternalKey
 from connectors.servicetitan.schemas import Job, JobPatch
 
@@ -35,3 +35,13 @@ class BookingApi(Api):
         patch = JobPatch(tag_type_ids=tuple(sorted(set(tag_type_ids))))
         path = self._path("jpm", f"jobs/{job_id}")
         return await self._write_for(Job, "PATCH", path, f"tagging job {job_id}", patch)
+
+    async def list_cancel_reasons(self) -> tuple[CancelReason, ...]:
+        """Read why jobs are canceled, inactive reasons too; made by an admin. jpm-v2 `GET /job-cancel-reasons`."""
+        path = self._path("jpm", "job-cancel-reasons")
+        return await self._all(CancelReason, path, "reading the cancel reasons", {"active": "Any"})
+
+    async def cancel_job(self, job_id: int, *, reason_id: int, memo: str) -> None:
+        """Cancel a job, once a person has approved it. jpm-v2 `PUT /jobs/{id}/cancel`."""
+        path = self._path("jpm", f"jobs/{job_id}/cancel")
+        await self._write("PUT", path, f"canceling job {job_id}", CancelRequest(reason_id=reason_id, memo=memo))

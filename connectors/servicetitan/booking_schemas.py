@@ -1,4 +1,4 @@
-"""A new job with its visit. Source: jpm-v2 `Jpm.V2.JobCreateRequest` [spec]; FACTS 2.6."""
+"""A new job with its visit, and its end. Source: jpm-v2 [spec]; FACTS 2.6, 5.3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from connectors.servicetitan.external import NewExternalData
 from connectors.servicetitan.schemas import CustomFieldValue
-from connectors.wire import RequestModel, SentTime
+from connectors.wire import RequestModel, SentTime, VendorModel
 
 Priority = Literal["Low", "Normal", "High", "Urgent"]
 
@@ -36,3 +36,18 @@ class NewJob(RequestModel):
     tag_type_ids: tuple[int, ...] = ()
     external_data: NewExternalData | None = None
     customer_po: str | None = None
+
+
+class CancelReason(VendorModel):
+    """`Jpm.V2.JobCancelReasonResponse`."""
+
+    id: int
+    name: str = ""
+    active: bool = True
+
+
+class CancelRequest(RequestModel):
+    """`Jpm.V2.CancelJobRequest`."""
+
+    reason_id: int
+    memo: str

@@ -14,6 +14,7 @@ from connectors.servicetitan.auth import VENDOR, servicetitan_auth
 from connectors.servicetitan.booking import BookingApi
 from connectors.servicetitan.crm import CrmApi
 from connectors.servicetitan.jobs import JobsApi
+from connectors.servicetitan.memberships import MembershipsApi
 from connectors.servicetitan.pricebook import PricebookApi
 from connectors.servicetitan.records import RecordsApi
 from connectors.servicetitan.reference import ReferenceApi
@@ -26,7 +27,7 @@ READ_TIMEOUT_S: Final = 100.0
 _PRODUCTION: Final = "https://api.servicetitan.io"
 
 
-class ServiceTitan(JobsApi, RecordsApi, CrmApi, BookingApi, PricebookApi, AccountingApi, ReferenceApi):
+class ServiceTitan(JobsApi, RecordsApi, CrmApi, BookingApi, PricebookApi, AccountingApi, MembershipsApi, ReferenceApi):
     """Use with `async with`, or close it."""
 
     def __init__(self, http: VendorHttp, tenant_id: int, *, is_production: bool = False) -> None:

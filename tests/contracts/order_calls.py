@@ -12,6 +12,7 @@ from connectors.servicetitan.booking_schemas import NewJob, NewVisit
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.crm_schemas import NewAddress, NewContact, NewCustomer, NewLocation, NewPlace
 from connectors.servicetitan.external import ExternalKey
+from connectors.servicetitan.memberships import MembershipSale
 from connectors.servicetitan.pricebook_schemas import NewEquipment, NewMaterial
 from tests.connectors.doubles import GUID
 
@@ -62,6 +63,15 @@ PAYMENT = NewPayment(
     customer_id=11,
     memo="Store order CC-1",
     export_id="CC-1",
+)
+SALE = MembershipSale(
+    customer_id=11,
+    business_unit_id=3,
+    sale_task_id=8802,
+    duration_billing_id=5,
+    recurring_service_action="All",
+    location_id=12,
+    recurring_location_id=12,
 )
 _ACCOUNTS = {
     "account": "Deferred Revenue",
@@ -125,6 +135,12 @@ ORDER_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     "jpm-v2 POST /jobs": lambda st: st.create_job(JOB),
     "jpm-v2 GET /jobs (our key)": lambda st: st.list_jobs_by_external_data(OURS, ["demo/CC-1"]),
     "jpm-v2 PATCH /jobs/{id} (tags)": lambda st: st.set_job_tags(48213, [83, 84]),
+    "jpm-v2 GET /job-cancel-reasons": lambda st: st.list_cancel_reasons(),
+    "jpm-v2 PUT /jobs/{id}/cancel": lambda st: st.cancel_job(48213, reason_id=75, memo="Canceled in the store"),
+    "memberships-v2 GET /membership-types": lambda st: st.list_membership_types(),
+    "memberships-v2 GET /membership-types/{id}/duration-billing-items": lambda st: st.list_duration_billings(4401),
+    "memberships-v2 GET /memberships": lambda st: st.list_memberships([11, 12]),
+    "memberships-v2 POST /memberships/sale": lambda st: st.sell_membership(SALE),
     "accounting-v2 GET /invoices": lambda st: st.list_invoices([70, 71]),
     "accounting-v2 GET /invoices (job)": lambda st: st.list_job_invoices(48213),
     "accounting-v2 PATCH /invoices/{invoiceId}/items": lambda st: st.write_invoice_line(70, LINE),

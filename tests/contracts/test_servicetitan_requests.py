@@ -36,6 +36,7 @@ FILES = {
     "forms": "forms-v2",
     "accounting": "accounting-v2",
     "marketing": "marketing-v2",
+    "memberships": "memberships-v2",
 }
 """Path prefix to spec; the bases do not follow from the file names (FACTS 1.2)."""
 
@@ -108,6 +109,9 @@ def as_written(value: str) -> Any:
 ANSWERS: tuple[tuple[str, Any], ...] = (
     (r"POST .*/(customers|locations|jobs|payments|materials|equipment)", {**job_row(), "typeId": 1, "customerId": 11}),
     (r"GET .*/export/.*", {"hasMore": False, "continueFrom": "t2", "data": []}),
+    (r"POST .*/memberships/sale", {"invoiceId": 70, "customerMembershipId": 9}),
+    (r"GET .*/duration-billing-items", []),
+    (r"PUT .*/cancel", None),
     (r"GET .*/configuration", {"configuration": "StartTimeOfArrivalWindow"}),
     (r"\w+ .*/jobs/48213", job_row()),
     (r"\w+ .*/hold", None),
@@ -137,12 +141,12 @@ async def test_every_call_is_one_the_spec_knows(st: ServiceTitan, vendors: respx
 
 @pytest.mark.parametrize(
     ("query", "fault"),
-    [("active=true", "active"), ("phone=205&colour=red", "colour"), ("page=two", "page")],
+    [("active=true", "True is not valid"), ("phone=205&colour=red", "colour"), ("page=two", "two")],
     ids=["an unknown choice", "an unknown name", "no number"],
 )
 async def test_a_query_the_spec_does_not_know_would_be_seen(query: str, fault: str) -> None:
     request = httpx.Request("GET", f"{ST}/crm/v2/tenant/7/customers?{query}")
-    with pytest.raises((AssertionError, ValidationError), match=fault if fault == "colour" else ""):
+    with pytest.raises((AssertionError, ValidationError), match=fault):
         check(request)
 
 
