@@ -172,6 +172,8 @@ class VendorHttp:
                 is_json = True
             except ValueError:
                 is_json = False
+                if response.headers.get("content-type", "").startswith("text/plain"):
+                    answer = {"message": response.text.strip()[:300]}  # a refusal in plain words is still the vendor's
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
             raise from_exception(call, error) from error
         finally:

@@ -154,6 +154,9 @@ def expected(
         return Expected(Eta(on=today, basis=EtaBasis.CARRIER), "Out for delivery today, by the carrier's scan.")
     if status.eta is not None:
         return Expected(NO_DATE, f"Was expected {status.eta} by {distributor}'s own date; no new date.")
+    if status.eta_unread:
+        # It named a date we cannot read: an estimate of ours beside it would be a guess shown as fact (PL-31).
+        return Expected(NO_DATE, f'{distributor} says "{status.eta_unread}", which is no date one can read.')
     return _estimated(status.state, ordered_on, transit_days, today)
 
 

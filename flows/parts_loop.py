@@ -27,7 +27,15 @@ from flows.starting import remember_run
 from flows.telling import tell_the_rest
 from models.approval import ApprovalStatus, Offer, OrderTerms
 from models.base import JobRef, utc_now
-from models.errors import BusyError, HeldError, RejectedError, SettingsError, TruckrollError, UnresolvedError
+from models.errors import (
+    BusyError,
+    ContractError,
+    HeldError,
+    RejectedError,
+    SettingsError,
+    TruckrollError,
+    UnresolvedError,
+)
 from models.job import DiagnosedPart, JobState, JobView
 from models.part import PartRef
 from models.report import RunItem, RunReport
@@ -124,7 +132,7 @@ async def _follow_or_hold(house: House, request: PartRequestRow, ask: Ask) -> Ru
     """Follow a request; what only a person can mend is held, shown on the job, and told to the shop."""
     try:
         return await _follow(house, request, ask)
-    except (HeldError, RejectedError, UnresolvedError) as error:
+    except (HeldError, RejectedError, UnresolvedError, ContractError) as error:
         request = await house.books.requests.get(request.id) or request
         request = await hold(house, request, error)
         await tell_waiting(house, request.id)

@@ -84,6 +84,8 @@ class DiagnosedPart(DomainModel):
     """Unique and stable within the shop: the same diagnosis read twice has the same key."""
     source_words: str
     """For people: "estimate 8812, item 55"."""
+    source_group: str = ""
+    """Keys of one job that begin so come all together: one that is not among them any more was taken out."""
     numbers: tuple[str, ...]
     """Part numbers to try, best first, as typed. Empty when the diagnosis has none."""
     description: str = ""

@@ -104,6 +104,8 @@ class OrderStatus(DomainModel):
     """The distributor's own words for the status."""
     eta: date | None = None
     """The distributor's own date; None when it named none. Never ours."""
+    eta_unread: str = ""
+    """What the distributor wrote where its date should be, when it cannot be read as one."""
     quantity_backordered: int = 0
     tracking: tuple[str, ...] = ()
     shipping_method: str = ""

@@ -20,7 +20,7 @@ from models.base import utc_now
 from models.errors import BusyError, TruckrollError, UnresolvedError
 from models.tables import EffectRow
 from store.batch import MAY_BE_WRITTEN, NOTHING_WRITTEN, Outcome, Result
-from store.effect_rows import DONE, UNRESOLVED, Claim, EffectRows, Finished, Mine, NeedsPerson, Taken
+from store.effect_rows import ATTEMPTING, DONE, UNRESOLVED, Claim, EffectRows, Finished, Mine, NeedsPerson, Taken
 from store.owner import Owner
 from store.page import PageWriter
 from store.session import Store
@@ -139,6 +139,16 @@ class Effects:
     async def status(self, key: str) -> EffectRow | None:
         """Return the ledger's row of one effect."""
         return await self._store.read(lambda session: session.get(EffectRow, key))
+
+    async def look_again(self, key: str) -> None:
+        """Put a done effect in doubt, because a person says that it is not: the next `once` looks before it writes."""
+
+        def doubt(session: Session) -> None:
+            row = session.get(EffectRow, key, with_for_update=True)
+            if row is not None and row.status == DONE:
+                row.status, row.owner, row.lease_expires_at = ATTEMPTING, "", self._now() - timedelta(seconds=1)
+
+        await self._store.run(doubt)
 
     async def resolve(self, key: str, reference: str | None) -> None:
         """Record a person's word on an unresolved effect.

@@ -18,6 +18,7 @@ from models.part import Eta, EtaBasis, LineState
 from models.request import Stage
 from models.tables import PartOrderRow, PartRequestRow
 from store.effects import model_codec
+from tasks.board_keys import board_key
 from tasks.house import House, open_house
 from tasks.retrying import RETRY_DELAYS_S, is_unsettled
 
@@ -53,7 +54,7 @@ async def publish_event(
             return await house.platform.publish(await read_board(house, job, note, hold), look_first=look_first)
 
         return await house.books.effects.once(
-            f"{shop}/job/{job}/board/{event}",
+            board_key(shop, job, event),
             create=lambda: write(look_first=False),
             find=lambda: write(look_first=True),
             codec=model_codec(PublishReport),

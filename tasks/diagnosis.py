@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from prefect import task
 
+from decisions import events
+from models.approval import ApprovalStatus
 from models.base import utc_now
 from models.job import DiagnosedPart
 from models.request import IN_THE_LOOP, Stage
+from models.tables import PartRequestRow
 from tasks.house import House, open_house
-from tasks.requests import move, note
+from tasks.requests import move, note, story_of
 from tasks.retrying import RETRY_DELAYS_S, is_transient
 
 CURSOR = "diagnosis-watch"
@@ -40,9 +44,36 @@ async def find_diagnosed_parts(shop: str) -> list[str]:
                 request_id = await register(house, diagnosed)
                 if request_id:
                     new.append(request_id)
+            await close_taken_out(house, page.parts)
             if page.watermark is not None:
                 await house.books.cursors.set_time(shop, cursor, page.watermark)
         return new
+
+
+async def close_taken_out(house: House, parts: Sequence[DiagnosedPart]) -> None:
+    """End the requests whose number was replaced on the job, unless they are ordered: only what stands there counts."""
+    groups: dict[str, set[str]] = {}
+    for part in parts:
+        if part.source_group:
+            groups.setdefault(part.source_group, set()).add(part.source_key)
+    for group, keys in groups.items():
+        job = next(part.job for part in parts if part.source_group == group)
+        for request in await house.books.requests.list(shop=house.shop.name, job=job, is_open=True):
+            is_taken_out = request.source_key.startswith(group) and request.source_key not in keys
+            if is_taken_out and request.stage in {*IN_THE_LOOP, Stage.HELD}:
+                await _take_out(house, request)
+
+
+async def _take_out(house: House, request: PartRequestRow) -> None:
+    why = "The part number was changed on the job."
+    question = await house.books.approvals.newest(request.id)
+    if question is not None and question.status == ApprovalStatus.CONSUMED:
+        return  # its order may be out already
+    if question is not None:
+        await house.books.approvals.void(question.id, why)
+    await house.books.held.release(request.shop, "parts-loop", request.id)
+    outgoing = events.canceled(story_of(house, request), why=why) if question is not None else None
+    await move(house, request, Stage.CANCELED, why, outgoing=outgoing)
 
 
 async def register(house: House, diagnosed: DiagnosedPart) -> str:

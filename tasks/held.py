@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from models.errors import TruckrollError
+from models.outgoing import Outgoing
 from models.part import Placement
 from models.request import Stage
-from models.tables import PartRequestRow
+from models.tables import HeldRow, PartRequestRow
 from store import Books
 from store.effects import model_codec
+from tasks.board_keys import JOB_BOARD, board_key
 from tasks.parts import order_key
 from tasks.prefect_api import prefect_api
 from tasks.runs import find_parts_loop, start_run
@@ -25,6 +27,8 @@ async def retry(books: Books, held_id: int, *, placed: tuple[str, ...] = (), not
     held = await books.held.get(held_id)
     if held is None or held.released_at is not None:
         raise TruckrollError(f"Nothing is held under {held_id}.", "`truckroll held list` shows what is.")
+    if held.process == JOB_BOARD:
+        return await _write_again(books, held)
     request = await books.requests.get(held.record) if held.process == "parts-loop" else None
     if request is None:
         await books.held.release_by_id(held_id)
@@ -43,6 +47,15 @@ async def retry(books: Books, held_id: int, *, placed: tuple[str, ...] = (), not
     await books.held.release_by_id(held_id)
     await books.audit.append(request.shop, "parts-loop", request.id, "retried", detail={"words": words})
     return f"{words} {await _start(books, request.id)}".strip()
+
+
+async def _write_again(books: Books, held: HeldRow) -> str:
+    """Let an event be written into its job again; what had landed of it is looked for first."""
+    row = await books.outbox.again(held.record)
+    if row is not None:
+        await books.effects.look_again(board_key(row.shop, row.job, Outgoing.model_validate(row.outgoing).key))
+    await books.held.release(held.shop, held.process, held.record)
+    return f"{held.record} is written into the job again by the next pass."
 
 
 async def _settle_order(books: Books, request: PartRequestRow, placed: tuple[str, ...], *, not_placed: bool) -> str:

@@ -15,6 +15,8 @@ from tasks.house import House, open_house
 from tasks.retrying import RETRY_DELAYS_S, is_transient
 
 TOLD = "told"
+MUST_LAND = ("note", "hold")
+"""Without these people on the job do not see the question; a missing custom field is told by `truckroll check`."""
 
 
 async def tell_waiting(house: House, request_id: str | None = None) -> None:
@@ -44,6 +46,14 @@ async def _tell(house: House, row: OutboxRow) -> None:
     else:
         for missing in report.not_landed:
             get_run_logger().warning("Not written into job %s: %s. %s", row.job_number, missing.why, missing.fix)
+            if missing.what in MUST_LAND:
+                await house.books.held.hold(
+                    row.shop,
+                    "job-board",
+                    row.key,
+                    reason=f"The {missing.what} was not written into job {row.job_number}: {missing.why}.",
+                    fix=f"{missing.fix} Then retry: it is written again.",
+                )
         await house.books.audit.append(
             row.shop, "parts-loop", row.request_id, "published", detail={"event": outgoing.key, **report.model_dump()}
         )

@@ -32,6 +32,7 @@ _ETA_NAMES: Final = ("eta", "estimatedArrival", "estimatedArrivalDate")
 _TRACKING_NAMES: Final = ("trackingNumbers", "trackingNumber")
 _BETWEEN = re.compile(r"[,;\s]+")
 _US_DATE = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?!\d)")
+_NO_DATE = re.compile(r"^(0001-01-01|1900-01-01|0?1/0?1/(0001|1900)|n/?a|none|null|tbd|unknown|-+)", re.IGNORECASE)
 _FIRST_YEAR: Final = 2000
 """Earlier dates are some system's "no date", such as 0001-01-01."""
 
@@ -56,13 +57,14 @@ def order_rows(answer: Any) -> list[dict[str, Any]] | None:
         return None
     names = {str(name).casefold(): name for name in answer}
     for wrapper in _WRAPPERS:
-        if wrapper.casefold() in names:
-            rows = answer[names[wrapper.casefold()]]
-            rows = [rows] if isinstance(rows, dict) else rows or []
+        rows = answer[names[wrapper.casefold()]] if wrapper.casefold() in names else None
+        if rows is not None:
+            rows = [rows] if isinstance(rows, dict) else rows
             return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
     if field(answer, "orderNumber") is not None:
         return [answer]
-    return [] if field(answer, "errorMessage", "message", "error") is not None else None
+    is_empty = any(wrapper.casefold() in names for wrapper in _WRAPPERS)
+    return [] if is_empty or field(answer, "errorMessage", "message", "error") is not None else None
 
 
 def choose_row(rows: list[dict[str, Any]], order_number: str) -> dict[str, Any] | None:
@@ -95,6 +97,7 @@ def read_status(row: dict[str, Any], order_number: str) -> OrderStatus:
         state=state,
         words=words or code,
         eta=eta_of(row, items),
+        eta_unread=unread_eta(row, items),
         quantity_backordered=backordered,
         tracking=tracking_of(row, items),
         shipping_method=str(field(row, "shippingMethod") or ""),
@@ -127,6 +130,15 @@ def eta_of(row: dict[str, Any], items: list[dict[str, Any]]) -> date | None:
     places = [row, field(row, "warehouseInformation"), field(row, "warehouse"), *items]
     named = [read_date(field(place, name)) for place in places for name in _ETA_NAMES]
     return min((one for one in named if one is not None), default=None)
+
+
+def unread_eta(row: dict[str, Any], items: list[dict[str, Any]]) -> str:
+    """Return what stands where a date should, when none there can be read; empty when nothing stands there."""
+    if eta_of(row, items) is not None:
+        return ""
+    places = [row, field(row, "warehouseInformation"), field(row, "warehouse"), *items]
+    written = (str(field(place, name) or "").strip() for place in places for name in _ETA_NAMES)
+    return next((text[:40] for text in written if text and not _NO_DATE.match(text)), "")
 
 
 def read_date(written: Any) -> date | None:

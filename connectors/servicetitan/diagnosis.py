@@ -152,6 +152,7 @@ def _job_parts(job: Job, setting: CustomFieldDiagnosis) -> Iterator[DiagnosedPar
             job_number=job.job_number,
             source_key=f"servicetitan/job/{job.id}/field/{key}",
             source_words=f'job {job.job_number or job.id}, field "{setting.part_number}"',
+            source_group=f"servicetitan/job/{job.id}/field/",
             numbers=(number,),
             quantity=quantity,
             appliance=Appliance(model=value_of(setting.model), serial=value_of(setting.serial)),

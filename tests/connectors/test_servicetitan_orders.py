@@ -86,6 +86,35 @@ async def test_a_value_with_a_comma_is_never_sent(st: ServiceTitan, vendors: res
         OURS.holding("a,b")
 
 
+HIDING: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
+    "customers by our key": lambda st: st.list_customers_by_external_data(OURS, ["demo/CC-1"]),
+    "customers by phone": lambda st: st.list_customers_by_phone("2055550101"),
+    "customers by address": lambda st: st.list_customers_by_address(street="12 Elm St"),
+    "customers by id": lambda st: st.list_customers([11]),
+    "locations of a customer": lambda st: st.list_locations(11),
+    "locations by our key": lambda st: st.list_locations_by_external_data(OURS, ["demo/CC-1"]),
+    "locations by address": lambda st: st.list_locations_by_address(street="12 Elm St", zip_code="35203"),
+    "materials by code": lambda st: st.list_materials_by_code("FLT-1"),
+    "equipment by our key": lambda st: st.list_equipment_by_external_data(OURS, ["demo/CC-1"]),
+    "campaigns": lambda st: st.list_campaigns(),
+    "job types": lambda st: st.list_job_types(),
+    "business units": lambda st: st.list_all_business_units(),
+    "tag types": lambda st: st.list_tag_types(),
+    "technicians": lambda st: st.list_technicians_named("Store"),
+    "accounts": lambda st: st.list_gl_accounts_named(["Inventory"]),
+}
+
+
+@pytest.mark.parametrize("what", HIDING)
+async def test_inactive_and_merged_records_are_asked_for_too(
+    st: ServiceTitan, vendors: respx.MockRouter, what: str
+) -> None:
+    """Lists hide them by default: one that is there but switched off would be made a second time (FACTS 7.1, 7.3)."""
+    route = vendors.get(url__startswith=ST).respond(json=page())
+    await HIDING[what](st)
+    assert [call.request.url.params["active"] for call in route.calls] == ["Any"]
+
+
 BLANK: dict[str, Callable[[ServiceTitan, str], Awaitable[Any]]] = {
     "our key": lambda st, blank: st.list_customers_by_external_data(OURS, [blank]),
     "phone": lambda st, blank: st.list_customers_by_phone(blank),

@@ -12,8 +12,8 @@ from flows.running import run_process
 from models.address import Address
 from models.approval import Answer, ApprovalStatus, Refused
 from models.base import utc_now
-from models.errors import RejectedError, TransientError, TruckrollError, UnauthorizedError
-from models.job import Contact, JobState
+from models.errors import ContractError, RejectedError, TransientError, TruckrollError, UnauthorizedError
+from models.job import Board, Contact, JobState, NotLanded, PublishReport
 from models.part import BranchStock, PartRef, Placement, Substitution
 from models.report import RunItem
 from models.request import Stage
@@ -505,3 +505,50 @@ async def test_a_vendor_that_is_away_stays_on_the_list_until_it_was_asked_again(
     await one_pass("diagnosis-watch")
     await one_pass("reconcile")
     assert [entry.record for entry in await world.books.held.list("demo")] == ["Marcone"]
+
+
+async def test_a_number_corrected_on_the_job_ends_the_question_about_the_old_one(world: World) -> None:
+    """PL-12, PL-13: one diagnosis stands in the field, so one part can be ordered."""
+    group = "fake/48213/field/"
+    old = a_diagnosis(source_key=f"{group}WPW10348269", source_group=group)
+    world.marcone.parts["NEW12345"] = (a_candidate("NEW12345"),)
+    world.jobs.diagnoses = [old]
+    await one_pass("diagnosis-watch")
+    await answer(world)
+    world.jobs.diagnoses = [a_diagnosis("NEW12345", source_key=f"{group}NEW12345", source_group=group)]
+    assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["awaiting_approval"]
+    assert (await request_of(world)).stage == Stage.CANCELED
+    assert [item.outcome for item in await one_pass()] == ["awaiting_approval"]
+    assert world.marcone.orders == []
+
+
+async def test_a_note_the_job_refused_is_held_and_written_on_retry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PL-59, promise 3: a question nobody on the job can see is put in front of a person."""
+    works = world.jobs.publish
+
+    async def refuses(board: Board, *, look_first: bool = False) -> PublishReport:
+        return PublishReport(not_landed=(NotLanded(what="note", why="the job is locked", fix="Unlock it."),))
+
+    monkeypatch.setattr(world.jobs, "publish", refuses)
+    await asked(world)
+    [entry] = await world.books.held.list("demo")
+    assert (entry.process, "locked" in entry.reason) == ("job-board", True)
+
+    monkeypatch.setattr(world.jobs, "publish", works)
+    await held.retry(world.books, entry.id or 0)
+    await one_pass()
+    assert "waits for approval" in world.jobs.notes[-1]
+    assert await world.books.held.list("demo") == []
+
+
+async def test_an_answer_that_breaks_the_contract_is_held(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distributor's row without a price is one record's trouble, named and kept."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ContractError("Marcone's answer lacks partResults.0.price.", "Tell Marcone.")
+
+    monkeypatch.setattr(world.marcone, "match", broken)
+    world.jobs.diagnoses = [a_diagnosis()]
+    assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["held"]

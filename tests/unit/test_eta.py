@@ -294,3 +294,11 @@ SHIPPED = PartRef(make="WPL", number="W11768590")
 )  # fmt: skip
 def test_substitutions_are_noticed(told: Placement | OrderStatus, found: Substitution | None) -> None:
     assert detect_substitution(ORDERED, told) == found
+
+
+def test_a_date_that_cannot_be_read_is_no_date_and_says_so() -> None:
+    """PL-31: no estimate of ours stands in for the distributor's own words."""
+    status = OrderStatus(order_number="7", state=LineState.ACCEPTED, words="Open", eta_unread="Dec 3, 2026")
+    found = expected(status, ordered_on=date(2026, 11, 24), transit_days=2, today=date(2026, 11, 24))
+    assert found.eta.on is None
+    assert "Dec 3, 2026" in found.words
