@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime
@@ -166,8 +165,3 @@ class PublishReport(DomainModel):
 
     landed: tuple[str, ...] = ()
     not_landed: tuple[NotLanded, ...] = ()
-
-
-def latest(moments: list[datetime]) -> datetime | None:
-    """Return the latest of the moments, or None."""
-    return max(moments, default=None)
