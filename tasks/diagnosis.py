@@ -12,7 +12,7 @@ from models.approval import ApprovalStatus
 from models.base import utc_now
 from models.job import DiagnosedPart
 from models.request import IN_THE_LOOP, Stage
-from models.tables import PartRequestRow
+from models.tables import ApprovalRow, PartRequestRow
 from tasks.house import House, open_house
 from tasks.requests import move, note, story_of
 from tasks.retrying import RETRY_DELAYS_S, is_transient
@@ -69,8 +69,8 @@ async def _take_out(house: House, request: PartRequestRow) -> None:
     question = await house.books.approvals.newest(request.id)
     if question is not None and question.status == ApprovalStatus.CONSUMED:
         return  # its order may be out already
-    if question is not None:
-        await house.books.approvals.void(question.id, why)
+    if question is not None and not await _closed(house, question, why):
+        return
     await house.books.held.release(request.shop, "parts-loop", request.id)
     outgoing = events.canceled(story_of(house, request), why=why) if question is not None else None
     await move(house, request, Stage.CANCELED, why, outgoing=outgoing)
@@ -87,8 +87,16 @@ async def register(house: House, diagnosed: DiagnosedPart) -> str:
     if not has_changed or request.stage not in {*IN_THE_LOOP, Stage.HELD}:
         return ""
     question = await house.books.approvals.newest(request.id)
-    if question is not None:
-        await house.books.approvals.void(question.id, "The diagnosis was changed on the job.")
+    if question is not None and not await _closed(house, question, "The diagnosis was changed on the job."):
+        return ""
     await house.books.held.release(shop, "parts-loop", request.id)
     await move(house, request, Stage.FOUND, "The diagnosis was changed on the job.")
     return request.id
+
+
+async def _closed(house: House, question: ApprovalRow, why: str) -> bool:
+    """Close a question that still stands. False when its order went out meanwhile: then nothing may be changed."""
+    if await house.books.approvals.void(question.id, why):
+        return True
+    now = await house.books.approvals.get(question.id)
+    return now is not None and now.status != ApprovalStatus.CONSUMED
