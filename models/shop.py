@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import tomllib
-from datetime import timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -116,6 +116,10 @@ class ServiceTitanSettings(Section):
     """Of the vendor's 60 per app and tenant (FACTS 1.3)."""
 
 
+Priority = Literal["", "Low", "Normal", "High", "Urgent"]
+"""Of new jobs. Empty: the job type's own."""
+
+
 class ProductOrders(Section):
     """[contractor_commerce.products]."""
 
@@ -132,6 +136,10 @@ class ProductOrders(Section):
     tag_subscription: str = ""
     technician: str = ""
     tag_completed: str = ""
+    priority: Priority = ""
+    discount_sku: str = "STORE-DISCOUNT"
+    shipping_sku: str = "STORE-SHIPPING"
+    """Pricebook items of an invoice's discount and shipping lines; made once when they are not there."""
 
 
 class ServiceOrders(Section):
@@ -145,6 +153,9 @@ class ServiceOrders(Section):
     tag_one_time: str = ""
     tag_subscription: str = ""
     technician: str = ""
+    priority: Priority = ""
+    recurring_services: Literal["None", "Single", "All"] = "All"
+    """Which recurring services of a membership type a sale makes (FACTS 2.9)."""
 
 
 class ContractorCommerceSettings(Section):
@@ -161,6 +172,18 @@ class ContractorCommerceSettings(Section):
     webhook_path_token: SecretText = Secret("")
     payment_type: str = ""
     accounting_system: str = ""
+    """Anything but QuickBooks keeps product orders back until somebody confirms it (OI-21): `truckroll check`."""
+    orders_since: date | None = None
+    """The first pass takes in what changed in the store from this day on, in the shop's zone. None: everything."""
+    create_customers: bool = True
+    """Off: the order of a buyer nobody knows is held instead of opening an account (OI-4, OI-5)."""
+    add_new_contacts: bool = False
+    """On: a known customer gets the order's new e-mail or phone added (CHECKLIST, "Unclear")."""
+    visit_starts: time = time(8)
+    """When a visit begins that has no arrival window: on the day after the order, in the shop's zone."""
+    visit_length: Span = timedelta(hours=1)
+    cancel_reason: str = ""
+    """The ServiceTitan reason a job is canceled with, once a person approved it (OI-69)."""
     products: ProductOrders = ProductOrders()
     services: ServiceOrders = ServiceOrders()
 
@@ -310,6 +333,10 @@ class Shop(Section):
     def need_servicetitan(self) -> ServiceTitanSettings:
         """Return [servicetitan]. Raises SettingsError when the file has none."""
         return self._need("servicetitan", self.servicetitan)
+
+    def need_contractor_commerce(self) -> ContractorCommerceSettings:
+        """Return [contractor_commerce]. Raises SettingsError when the file has none."""
+        return self._need("contractor_commerce", self.contractor_commerce)
 
     def need_marcone(self) -> MarconeSettings:
         """Return [marcone]. Raises SettingsError when the file has none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, Text, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -197,8 +197,11 @@ class ApprovalRow(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True)
+    kind: str = Field(default="part", sa_column_kwargs={"server_default": "part"})
+    """part: may this part be ordered? | order_change: what becomes of a written order that changed in the store?"""
     shop: str
     request_id: str
+    """The part request, or the store order: `store_orders.request_id`."""
     revision: int
     job: str
     job_number: str
@@ -280,3 +283,99 @@ class OutboxRow(SQLModel, table=True):
     """See models/outgoing.py, Outgoing."""
     created_at: datetime = _when()
     told_at: datetime | None = _when(nullable=True)
+
+
+class StoreOrderRow(SQLModel, table=True):
+    """One order of the online store, at its newest version, and how far it is in ServiceTitan."""
+
+    __tablename__ = "store_orders"
+    __table_args__ = (
+        UniqueConstraint("request_id"),
+        Index("ix_store_orders_due", "shop", "stage", "ordered_at"),
+        Index("ix_store_orders_ordered", "shop", "ordered_at"),
+    )
+
+    shop: str = Field(primary_key=True)
+    order_id: str = Field(primary_key=True)
+    number: str
+    """What people call it, such as CC-100234."""
+    request_id: str
+    """What its questions refer to: shop/order/id."""
+    version: int
+    order: dict[str, Any] = _json()
+    """The StoreOrder at this version."""
+    stage: str
+    """See models/order_sync.py, OrderStage."""
+    stage_words: str = _text()
+    settled_version: int | None = None
+    """The newest version that is done with: written, ignored or put to a person."""
+    written: dict[str, Any] | None = _json(nullable=True)
+    """The version whose writing was begun: what later versions are compared with."""
+    is_cancel_asked: bool = False
+    """A person was asked what becomes of a canceled order."""
+    refund_asked: str = "0"
+    """The refunds a person was asked about, in the order's currency."""
+    customer: int | None = Field(default=None, sa_type=BigInteger)
+    location: int | None = Field(default=None, sa_type=BigInteger)
+    matched_by: str = ""
+    """The rule that found the customer, or "new"."""
+    warnings: list[str] = _json()
+    parts: list[dict[str, Any]] = _json()
+    """WrittenPart each: job, invoice and total."""
+    settings_version: str = ""
+    """Which settings it was written with: OrderChoices.version (OI-72)."""
+    ordered_at: datetime = _when()
+    changed_at: datetime = _when()
+    created_at: datetime = _when()
+    updated_at: datetime = _when()
+
+
+class StoreEventRow(SQLModel, table=True):
+    """A delivery of the store that says an order changed. Kept before it is answered; the next pass reads the order."""
+
+    __tablename__ = "store_events"
+    __table_args__ = (Index("ix_store_events_waiting", "shop", "handled_at"),)
+
+    shop: str = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+    order_id: str
+    kind: str
+    received_at: datetime = _when()
+    handled_at: datetime | None = _when(nullable=True)
+
+
+class ContactIndexRow(SQLModel, table=True):
+    """One customer, contact or location of the tenant, as its feed last told: what a buyer is looked up in."""
+
+    __tablename__ = "contact_index"
+    __table_args__ = (Index("ix_contact_index_customer", "shop", "customer"),)
+
+    shop: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    """customer/ID, contact/ID or location/ID."""
+    customer: int = Field(sa_type=BigInteger)
+    record: dict[str, Any] = _json()
+    is_active: bool = True
+
+
+class ContactKeyRow(SQLModel, table=True):
+    """A key a buyer can be found by, and where it stands. Keys are folded: decisions/people.py."""
+
+    __tablename__ = "contact_keys"
+    __table_args__ = (Index("ix_contact_keys_source", "shop", "source"),)
+
+    shop: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    customer: int = Field(sa_type=BigInteger)
+
+
+class TenantListsRow(SQLModel, table=True):
+    """A tenant's drop-downs as last read."""
+
+    __tablename__ = "tenant_lists"
+
+    shop: str = Field(primary_key=True)
+    lists: dict[str, Any] = _json()
+    """TenantLists."""
+    read_at: datetime = _when()

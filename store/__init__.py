@@ -22,6 +22,7 @@ from store.orders import Orders
 from store.outbox import Outbox
 from store.requests import Requests
 from store.session import Store
+from store.store_orders import StoreEvents, StoreOrders
 
 __all__ = ["Books", "Store"]
 
@@ -46,6 +47,8 @@ class Books:
         self.approvals = Approvals(store, now=now)
         self.orders = Orders(store, now=now)
         self.outbox = Outbox(store)
+        self.store_orders = StoreOrders(store, now=now)
+        self.store_events = StoreEvents(store, now=now)
 
     @classmethod
     def open(

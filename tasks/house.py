@@ -11,7 +11,9 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from connectors.contractor_commerce.client import ContractorCommerce
 from connectors.marcone.client import Marcone
 from connectors.marcone.distributor import MarconeDistributor
 from connectors.ports import JobPlatform, PartsDistributor
@@ -23,18 +25,67 @@ from models.shop import Shop, load_shop
 from store import Books
 from store.limits import SharedLimiter
 
+Client = TypeVar("Client")
+
 MARCONE_BURST = 10
 """Calls to Marcone that may follow each other at once; part of `calls_per_minute`, not on top of it."""
 
 
-@dataclass
 class House:
-    """Everything a step of one shop's processes works with."""
+    """Everything a step of one shop's processes works with. A vendor the shop file does not name is asked for in vain.
 
-    shop: Shop
-    books: Books
-    platform: JobPlatform
-    distributor: PartsDistributor
+    A process touches only the vendors it needs: a shop that sells filters online need not have a distributor.
+    """
+
+    def __init__(
+        self,
+        shop: Shop,
+        books: Books,
+        platform: JobPlatform | SettingsError,
+        distributor: PartsDistributor | SettingsError,
+        servicetitan: ServiceTitan | SettingsError | None = None,
+        store: ContractorCommerce | SettingsError | None = None,
+    ) -> None:
+        """Give each vendor's client, or the error that says what the shop file lacks for it."""
+        self.shop = shop
+        self.books = books
+        self._platform = platform
+        self._distributor = distributor
+        self._servicetitan = servicetitan
+        self._store = store
+
+    @property
+    def platform(self) -> JobPlatform:
+        """The job platform of the parts loop. Raises SettingsError."""
+        return _there(self._platform, "servicetitan")
+
+    @property
+    def distributor(self) -> PartsDistributor:
+        """The distributor of the parts loop. Raises SettingsError."""
+        return _there(self._distributor, "marcone")
+
+    @property
+    def servicetitan(self) -> ServiceTitan:
+        """The tenant. Raises SettingsError."""
+        return _there(self._servicetitan, "servicetitan")
+
+    @property
+    def store(self) -> ContractorCommerce:
+        """The online store. Raises SettingsError."""
+        return _there(self._store, "contractor_commerce")
+
+    @property
+    def has_parts_loop(self) -> bool:
+        """Whether the shop file has what the parts loop needs."""
+        return not isinstance(self._platform, SettingsError) and not isinstance(self._distributor, SettingsError)
+
+
+def _there(client: Client | SettingsError | None, section: str) -> Client:
+    if client is None:
+        raise SettingsError(f"There is no [{section}] here.", "docs/shop.example.toml shows every setting.")
+    if isinstance(client, SettingsError):
+        raise client
+    return client
 
 
 @dataclass
@@ -90,18 +141,40 @@ async def open_house(shop_name: str) -> AsyncIterator[House]:
 
 async def _build(shop: Shop, stack: AsyncExitStack) -> House:
     books = open_books()
-    return House(shop, books, await _job_platform(shop, stack), await _distributor(shop, books, stack))
+    tenant = await _or_why(_servicetitan(shop, stack))
+    return House(
+        shop,
+        books,
+        await _or_why(_job_platform(shop, tenant)),
+        await _or_why(_distributor(shop, books, stack)),
+        tenant,
+        await _or_why(_store(shop, stack)),
+    )
 
 
-async def _job_platform(shop: Shop, stack: AsyncExitStack) -> JobPlatform:
+async def _or_why(opening: Awaitable[Client]) -> Client | SettingsError:
+    """Open a vendor, or keep the reason for the process that asks for it."""
+    try:
+        return await opening
+    except SettingsError as error:
+        return error
+
+
+async def _servicetitan(shop: Shop, stack: AsyncExitStack) -> ServiceTitan:
+    return await stack.enter_async_context(ServiceTitan.from_settings(shop.need_servicetitan()))
+
+
+async def _store(shop: Shop, stack: AsyncExitStack) -> ContractorCommerce:
+    return await stack.enter_async_context(ContractorCommerce.from_settings(shop.need_contractor_commerce()))
+
+
+async def _job_platform(shop: Shop, tenant: ServiceTitan | SettingsError) -> JobPlatform:
     if shop.parts.job_platform != "servicetitan":
         raise SettingsError(
             f"Shop {shop.name}: job platform {shop.parts.job_platform} is not built yet.",
             'Set [parts] job_platform = "servicetitan".',
         )
-    settings = shop.need_servicetitan()
-    client = await stack.enter_async_context(ServiceTitan.from_settings(settings))
-    return ServiceTitanJobs(client, shop.parts, settings.external_data_guid)
+    return ServiceTitanJobs(_there(tenant, "servicetitan"), shop.parts, shop.need_servicetitan().external_data_guid)
 
 
 async def _distributor(shop: Shop, books: Books, stack: AsyncExitStack) -> PartsDistributor:
@@ -139,7 +212,7 @@ async def check_shop(shop: Shop) -> list[CheckLine]:
     lines: list[CheckLine] = []
     async with AsyncExitStack() as stack:
         try:
-            platform = await _job_platform(shop, stack)
+            platform = await _job_platform(shop, await _servicetitan(shop, stack))
         except TruckrollError as error:
             lines.append(CheckLine(ok=False, what="Job platform", words=error.message, fix=error.fix))
         else:
