@@ -218,17 +218,22 @@ def plan_invoice(part: Part, *, skus: ExtraSkus = ExtraSkus()) -> InvoicePlan:
     return InvoicePlan(tuple(lines), part.tax)
 
 
+def folded_sku(sku: str) -> str:
+    """Return a SKU as it is compared: without case and outer blanks."""
+    return sku.strip().casefold()
+
+
 def new_items(part: Part, present: Collection[str], settings: ItemSettings) -> tuple[NewItem, ...]:
     """Return the pricebook items to create: SKUs of the part that the pricebook lacks, each once (OI-26, OI-28).
 
     Items that exist are not in it: they are never rewritten (OI-38). SKUs compare without case and outer blanks.
     """
-    known = {_sku(sku) for sku in present}
+    known = {folded_sku(sku) for sku in present}
     items = []
     for line in part.lines:
-        if _sku(line.sku) in known:
+        if folded_sku(line.sku) in known:
             continue
-        known.add(_sku(line.sku))
+        known.add(folded_sku(line.sku))
         items.append(
             NewItem(
                 sku=line.sku.strip(),
@@ -243,6 +248,33 @@ def new_items(part: Part, present: Collection[str], settings: ItemSettings) -> t
             )
         )
     return tuple(items)
+
+
+def invoice_items(
+    part: Part, present: Collection[str], settings: ItemSettings, *, skus: ExtraSkus = ExtraSkus()
+) -> tuple[NewItem, ...]:
+    """Return the pricebook items to create so that every line of `plan_invoice` has one, each SKU once (OI-26, OI-27).
+
+    Those of a discount and of shipping are no goods: neither inventory nor taxable, and with an income account only.
+    """
+    items = {folded_sku(item.sku): item for item in new_items(part, present, settings)}
+    known = {folded_sku(sku) for sku in present}
+    for line in plan_invoice(part, skus=skus).lines:
+        if line.role is LineRole.ITEM or folded_sku(line.sku) in known:
+            continue
+        extra = NewItem(
+            sku=line.sku.strip(),
+            name=line.description,
+            price=_ZERO,
+            item_type=settings.item_type,
+            account=_name(settings.account),
+            cost_of_sale_account="",
+            asset_account="",
+            is_inventory=False,
+            is_taxable=False,
+        )
+        items.setdefault(folded_sku(line.sku), extra)
+    return tuple(items.values())
 
 
 def is_inventory(asset_account: Account | None) -> bool:
@@ -302,10 +334,6 @@ def _sale(type_id: int, tasks: dict[int, int]) -> MembershipSale:
         return MembershipSale(MembershipWay.CORE_AND_ADD_ONS, type_id, core, tuple(add_ons))
     way = MembershipWay.SEVERAL if core[1] > 1 else MembershipWay.PER_SKU
     return MembershipSale(way, type_id, core)
-
-
-def _sku(sku: str) -> str:
-    return sku.strip().casefold()
 
 
 def _name(account: Account | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from decisions.people import PlaceKey, email_key, email_keys, name_key, phone_keys, place_key, postal_key
 from decisions.words import listed
@@ -88,6 +89,7 @@ class BuyerKeys:
         return self.place is not None and self.place in _places(customer)
 
 
+@lru_cache(maxsize=1024)
 def keys_of(buyer: Buyer, place: PlaceTyped) -> BuyerKeys:
     """Return what the order can be recognised by: the buyer's contacts, and the service address."""
     names = (name_key(f"{buyer.first_name} {buyer.last_name}"), name_key(buyer.company_name))

@@ -14,7 +14,7 @@ from itertools import chain
 
 from decisions.matching import keys_of, order_trouble
 from decisions.words import listed, money, to_cents
-from models.store_order import LineKind, OrderState, PaymentState, Purchase, StoreLine, StoreOrder
+from models.store_order import LineKind, OrderState, PaymentState, StoreLine, StoreOrder
 
 _ZERO = Decimal(0)
 _CAPTURED = "captured"
@@ -306,7 +306,7 @@ def _is_alike(order: StoreOrder, other: StoreOrder, *, within: timedelta) -> boo
         and order.created_at - other.created_at <= within
         and not is_same_subscription
         and order.store_id == other.store_id
-        and _basket(order) == _basket(other)
+        and order.basket_key() == other.basket_key()
         and _is_same_buyer(order, other)
     )
 
@@ -316,13 +316,6 @@ def _is_same_buyer(order: StoreOrder, other: StoreOrder) -> bool:
     one, two = keys_of(order.buyer, order.service_address), keys_of(other.buyer, other.service_address)
     is_same_home = one.place is not None and one.place == two.place and bool(one.names & two.names)
     return bool(one.emails & two.emails or one.phones & two.phones) or is_same_home
-
-
-def _basket(order: StoreOrder) -> list[tuple[LineKind, str, int, Decimal, Purchase]]:
-    return sorted(
-        (line.kind, line.sku.strip().casefold() or line.name, line.quantity, line.unit_price, line.purchase)
-        for line in order.lines
-    )
 
 
 def _cart(order: StoreOrder) -> tuple[object, ...]:

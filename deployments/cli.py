@@ -8,7 +8,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
-from deployments.commands import approvals, audit, demo, held, house, run, status
+from deployments.commands import approvals, audit, demo, held, house, report, run, status
 from deployments.talk import explain
 from models.errors import TruckrollError
 
@@ -47,6 +47,7 @@ app.command("run")(run.run)
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(held.app, name="held")
 app.command("status")(status.status)
+app.command("report")(report.report)
 app.command("audit")(audit.audit)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from models.shop import Shop
+
 
 @dataclass(frozen=True)
 class Process:
@@ -28,6 +30,12 @@ class Process:
     """A pass that comes due while one still runs is left out."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Parameters the deployment fills in beside the shop."""
+    needs: tuple[str, ...] = ("servicetitan",)
+    """Sections of the shop file without which the process is not served for a shop."""
+
+    def suits(self, shop: Shop) -> bool:
+        """Tell whether the shop file has what the process needs."""
+        return all(getattr(shop, section) is not None for section in self.needs)
 
     def parameters(self, shop: str) -> dict[str, Any]:
         """Return what the deployment fills in, so that nobody has to type it."""
@@ -38,7 +46,34 @@ class Process:
         return [f"shop:{shop}", f"process:{self.name}"]
 
 
+PARTS = ("servicetitan", "marcone")
+ORDERS = ("servicetitan", "contractor_commerce")
+
 PROCESSES: tuple[Process, ...] = (
+    Process(
+        "order-to-invoice",
+        "flows.order_to_invoice.order_to_invoice",
+        "Takes in what the online store sold, and writes customers, jobs, invoices and payments into ServiceTitan.",
+        cron="*/3 * * * *",
+        slug="every-3-minutes",
+        one_at_a_time=True,
+        needs=ORDERS,
+    ),
+    Process(
+        "order-change",
+        "flows.order_change.order_change",
+        "One order that was canceled, refunded or edited after it was written. Waits, suspended, for a person's answer.",
+        needs=ORDERS,
+    ),
+    Process(
+        "settings-refresh",
+        "flows.settings_refresh.settings_refresh",
+        "Reads the lists of ServiceTitan, and looks whether every name in the shop file can still be used.",
+        cron="15 5 * * *",
+        slug="every-morning",
+        one_at_a_time=True,
+        needs=ORDERS,
+    ),
     Process(
         "diagnosis-watch",
         "flows.diagnosis_watch.diagnosis_watch",
@@ -46,12 +81,14 @@ PROCESSES: tuple[Process, ...] = (
         cron="*/2 * * * *",
         slug="every-2-minutes",
         one_at_a_time=True,
+        needs=PARTS,
     ),
     Process(
         "parts-loop",
         "flows.parts_loop.parts_loop",
         "One diagnosed part, from price and stock to the order. Waits, suspended, for the technician's answer.",
         # No limit here: it would be held, or fought over, while a run waits for days (PREFECT.md section 1.1).
+        needs=PARTS,
     ),
     Process(
         "eta-watch",
@@ -61,6 +98,7 @@ PROCESSES: tuple[Process, ...] = (
         slug="every-15-minutes",
         one_at_a_time=True,
         settings={"only_due": True},
+        needs=PARTS,
     ),
     Process(
         "reconcile",

@@ -85,7 +85,7 @@ async def serve(shops: list[Shop]) -> None:
     async with get_client() as client:
         ids: list[UUID] = []
         for shop in shops:
-            for process in PROCESSES:
+            for process in (one for one in PROCESSES if one.suits(shop)):
                 deployment = build(process, shop)
                 await _forget_missed(client, deployment.full_name)
                 ids.append(await runner.aadd_deployment(deployment))

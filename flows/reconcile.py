@@ -13,11 +13,13 @@ from prefect.client.schemas.objects import State
 
 from decisions.events import personal_letters
 from decisions.messages import due_reminders, question_message
+from decisions.order_changes import change_message
 from flows.parts_loop import end_expired
 from flows.running import finish
 from flows.telling import tell_the_rest
 from models.approval import ApprovalStatus, Offer
 from models.base import ApprovalId, utc_now
+from models.order_change import KIND, OrderChange
 from models.outgoing import Letter
 from models.report import RunReport
 from models.request import IN_THE_LOOP, Stage
@@ -25,7 +27,8 @@ from models.tables import ApprovalRow, PartRequestRow
 from tasks.approvals import mend_form, wake_run
 from tasks.house import House, open_house
 from tasks.links import open_links
-from tasks.prefect_api import PrefectApi, prefect_api
+from tasks.order_changes import find_order_change, letter_of, start_change_run
+from tasks.prefect_api import PrefectApi, RunState, prefect_api
 from tasks.requests import technicians_of
 from tasks.runs import find_parts_loop, start_run
 from tasks.telling import send_letter
@@ -54,6 +57,10 @@ async def reconcile(shop: str) -> State[Any]:
             if api is not None and deployment is not None:
                 for request in await house.books.requests.list(shop=shop, stages=[*IN_THE_LOOP, Stage.EXPIRED]):
                     await mend_run(house, api, deployment, request, report)
+            changing = await find_order_change(api, shop)
+            if api is not None and changing is not None:
+                for question in await house.books.approvals.open_changes(shop):
+                    await mend_change_run(house, api, changing, question, report)
         # 4. What still waits to be told.
         await tell_the_rest(house, report)
     return await finish(report)
@@ -81,11 +88,20 @@ async def remind(house: House, report: RunReport) -> None:
             for place, letter in enumerate(personal, start=1):
                 await send_letter(house.shop.name, f"{key}/person-{place}", letter, question.job_number, with_ops=False)
             await send_letter(house.shop.name, key, office, question.job_number, with_ops=True)
-            report.add(question.id, "reminded", f"Reminder {number} for job {question.job_number}.")
+            report.add(question.id, "reminded", f"Reminder {number} for {_about(question)}.")
+
+
+def _about(question: ApprovalRow) -> str:
+    if question.kind == KIND:
+        return f"order {OrderChange.model_validate(question.offer).number}"
+    return f"job {question.job_number}"
 
 
 async def _reminder(house: House, question: ApprovalRow, number: int) -> tuple[tuple[Letter, ...], Letter]:
-    """Return the technicians' letters, each with its own link, and the shop's."""
+    """Return the technicians' letters, each with its own link, and the shop's; a changed order is the shop's alone."""
+    if question.kind == KIND:
+        change = OrderChange.model_validate(question.offer)
+        return (), letter_of(change_message(change, question.id, reminder=number))
     request = await house.books.requests.get(question.request_id)
     message = question_message(
         Offer.model_validate(question.offer),
@@ -121,9 +137,38 @@ async def mend_run(house: House, api: PrefectApi, deployment: str, request: Part
             report.add(request.id, "woken", f"Its question is {question.status}. {words}")
         elif question.form_schema and await mend_form(api, question, keyset=state.keyset):
             report.add(request.id, "mended", "The form of its question was never stored.")
-    elif state.is_resuming and state.since is not None and utc_now() - state.since > RESUMING_FOR:
-        why = f"The run of job {request.job_number} was resumed {state.since.isoformat()}, and no worker takes it up."
-        await house.books.held.hold(
-            house.shop.name, "workers", request.id, reason=why, fix="Start the workers: `truckroll up`."
-        )
-        report.add(request.id, "held", why)
+    elif _has_no_worker(state):
+        await _hold_for_worker(house, request.id, f"job {request.job_number}", state, report)
+
+
+async def mend_change_run(
+    house: House, api: PrefectApi, deployment: str, question: ApprovalRow, report: RunReport
+) -> None:
+    """Put the run of one question about a store order right. A gone run of an answered one is the next pass's work."""
+    state = await api.read_state(question.flow_run_id) if question.flow_run_id else None
+    is_waiting = question.status == ApprovalStatus.REQUESTED
+    if state is None or state.is_over:
+        if is_waiting:
+            await start_change_run(house.books, api, deployment, question, after=question.flow_run_id)
+            report.add(question.id, "restarted", f"The question about {_about(question)} had no run.")
+    elif state.is_suspended:
+        if not is_waiting or not question.form_key:  # answered, or it replaced the question the run still shows
+            words = await wake_run(api, question)
+            report.add(question.id, "woken", f"It is {question.status}. {words}")
+        elif question.form_schema and await mend_form(api, question, keyset=state.keyset):
+            report.add(question.id, "mended", "The form of the question was never stored.")
+    elif _has_no_worker(state):
+        await _hold_for_worker(house, question.id, _about(question), state, report)
+
+
+def _has_no_worker(state: RunState) -> bool:
+    return state.is_resuming and state.since is not None and utc_now() - state.since > RESUMING_FOR
+
+
+async def _hold_for_worker(house: House, record: str, about: str, state: RunState, report: RunReport) -> None:
+    since = state.since.isoformat() if state.since else "a while ago"
+    why = f"The run of {about} was resumed {since}, and no worker takes it up."
+    await house.books.held.hold(
+        house.shop.name, "workers", record, reason=why, fix="Start the workers: `truckroll up`."
+    )
+    report.add(record, "held", why)

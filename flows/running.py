@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from prefect.artifacts import acreate_table_artifact
@@ -13,13 +13,19 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from models.errors import SettingsError, TruckrollError
-from models.report import RunReport
+from models.report import GROUP_OF, RunReport
+
+MOST_NAMED = 20
+"""Records the final state names; the table has them all."""
 
 PASSES = {
     "diagnosis-watch": "flows.diagnosis_watch:diagnosis_watch",
     "parts-loop": "flows.parts_loop:parts_pass",
     "eta-watch": "flows.eta_watch:eta_watch",
     "reconcile": "flows.reconcile:reconcile",
+    "order-to-invoice": "flows.order_to_invoice:order_to_invoice",
+    "order-change": "flows.order_change:changes_pass",
+    "settings-refresh": "flows.settings_refresh:settings_refresh",
 }
 """The flow behind `truckroll run PROCESS`. Each later process adds its own."""
 
@@ -44,19 +50,40 @@ async def run_process(process: str, shop: str) -> RunReport:
     return report
 
 
-async def finish(report: RunReport) -> State[RunReport]:
-    """Show the pass as a table artifact and give the honest final state: Failed when a record failed."""
+async def finish(report: RunReport, *, for_people: Sequence[str] = ("failed",)) -> State[RunReport]:
+    """Show the pass as a table artifact and give the honest final state.
+
+    Failed when a record ended in one of the groups `for_people`, and then it names them.
+    """
     if report.items:
         await acreate_table_artifact(
             key=f"{report.process}-{report.shop}",
-            table=[{"record": item.id, "outcome": item.outcome, "why": item.reason} for item in report.items],
+            table=_table(report),
             description=f"{report.process} of {report.shop}: {report.in_words()}",
         )
-    counts = report.counts()
-    if counts["failed"]:
-        failed = ", ".join(item.id for item in report.items if item.outcome == "failed")
-        return Failed(message=f"{report.in_words()}; see {failed}", data=report)
+    waiting = [item.id for item in report.items if GROUP_OF.get(item.outcome, "done") in for_people]
+    if waiting:
+        return Failed(message=f"{report.in_words()}; see {_some(waiting)}", data=report)
     return Completed(message=report.in_words(), data=report)
+
+
+def _table(report: RunReport) -> list[dict[str, str]]:
+    """Every row has every column: Prefect takes the columns from the first."""
+    columns = dict.fromkeys(heading for item in report.items for heading in item.facts)
+    return [
+        {
+            "record": item.id,
+            "outcome": item.outcome.replace("_", " "),
+            **{heading: item.facts.get(heading, "") for heading in columns},
+            "why": item.reason,
+        }
+        for item in report.items
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMED])
+    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"
 
 
 class _KnownErrors(logging.Filter):

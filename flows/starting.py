@@ -9,6 +9,7 @@ from prefect.context import FlowRunContext
 from models.report import RunReport
 from models.tables import PartRequestRow
 from tasks.house import House
+from tasks.order_changes import find_order_change, start_change_run
 from tasks.prefect_api import prefect_api
 from tasks.runs import find_parts_loop, start_run
 
@@ -42,4 +43,18 @@ async def start_runs(house: House, requests: Sequence[PartRequestRow], report: R
                 continue
             await start_run(house.books, api, deployment, request)
             report.add(request.id, "started", f"Job {request.job_number}: a run of the parts loop has it.")
+    return True
+
+
+async def start_change_runs(house: House) -> bool:
+    """Start a run of `order-change` for each question about a store order that never had one; see `start_runs`."""
+    if not is_deployed():
+        return False
+    async with prefect_api() as api:
+        deployment = await find_order_change(api, house.shop.name)
+        if api is None or deployment is None:
+            return False
+        for question in await house.books.approvals.open_changes(house.shop.name):
+            if not question.flow_run_id:
+                await start_change_run(house.books, api, deployment, question)
     return True

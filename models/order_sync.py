@@ -37,6 +37,10 @@ class CustomerAccount(DomainModel):
     is_new: bool = False
     """Made for this order, with its tags."""
 
+    def has_tags(self, tags: tuple[int, ...]) -> bool:
+        """Tell whether customer and location have all of them already (OI-47)."""
+        return set(tags) <= set(self.customer_tags) and set(tags) <= set(self.location_tags)
+
 
 class BookedJob(DomainModel):
     """The job of one part of an order, with its own invoice, which is there at once (FACTS 2.6)."""

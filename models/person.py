@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from models.address import Address
 from models.base import DomainModel
 
@@ -26,3 +29,63 @@ class KnownCustomer(DomainModel):
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     locations: tuple[KnownLocation, ...] = ()
+
+
+class IndexEntry(DomainModel):
+    """One record of the job system that tells of a customer: the customer's own, a contact's or a location's.
+
+    Only the fields of its kind are filled in.
+    """
+
+    source: str
+    """customer/ID, contact/ID or location/ID."""
+    customer: int
+    keys: tuple[str, ...] = ()
+    """What a buyer finds it by: decisions/contact_keys.py. None: it does not lead to the customer."""
+    is_active: bool = True
+    """False: the customer or location was switched off, the contact was removed."""
+    name: str = ""
+    address: Address | None = None
+    merged_into: str = ""
+    email: str = ""
+    phone: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Return customer, contact or location."""
+        return self.source.partition("/")[0]
+
+    @property
+    def ref(self) -> str:
+        """Return the record's own id."""
+        return self.source.partition("/")[2]
+
+
+def customers_of(entries: Iterable[IndexEntry]) -> tuple[KnownCustomer, ...]:
+    """Put the customers together that these records tell of, by id.
+
+    One whose own record is missing has no name yet and counts as active: whoever uses it reads it anew.
+    """
+    by_customer: dict[int, list[IndexEntry]] = defaultdict(list)
+    for entry in entries:
+        by_customer[entry.customer].append(entry)
+    return tuple(_customer(number, records) for number, records in sorted(by_customer.items()))
+
+
+def _customer(number: int, records: list[IndexEntry]) -> KnownCustomer:
+    own = next((one for one in records if one.kind == "customer"), None)
+    contacts = [one for one in records if one.kind == "contact" and one.is_active]
+    return KnownCustomer(
+        id=str(number),
+        name=own.name if own else "",
+        is_active=own.is_active if own else True,
+        merged_into=own.merged_into if own else "",
+        address=own.address if own else None,
+        emails=tuple(one.email for one in contacts if one.email),
+        phones=tuple(one.phone for one in contacts if one.phone),
+        locations=tuple(
+            KnownLocation(id=one.ref, address=one.address, is_active=one.is_active)
+            for one in records
+            if one.kind == "location" and one.address
+        ),
+    )

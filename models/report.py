@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 Group = Literal["done", "held", "skipped", "failed"]
 
-GROUP_OF: dict[str, Group] = {"held": "held", "unresolved": "held", "skipped": "skipped", "failed": "failed"}
+GROUP_OF: dict[str, Group] = {
+    "held": "held",
+    "unresolved": "held",
+    "skipped": "skipped",
+    "ignored": "skipped",
+    "waiting": "skipped",
+    "failed": "failed",
+}
 """Outcomes that do not count as done. `awaiting_approval` is done: this pass did all it may without a person."""
 
 
@@ -21,6 +28,8 @@ class RunItem(BaseModel):
     """A word for programs: ordered, awaiting_approval, held, unchanged, ..."""
     reason: str = ""
     """The same for people."""
+    facts: dict[str, str] = Field(default_factory=dict)
+    """More columns of the table artifact, by their heading."""
 
 
 class RunReport(BaseModel):

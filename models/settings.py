@@ -23,6 +23,8 @@ class HouseSettings(BaseSettings):
     """Where technicians reach the approval page: `https://approve.example.com`. Empty: no links are mailed."""
     link_secret: SecretStr = SecretStr("")
     """Signs the links of the approval page; the same for all machines of one house. Empty: a file under `home`."""
+    hooks_url: str = ""
+    """Where the online store reaches the receiver of its events: `https://events.example.com`."""
 
     @property
     def database(self) -> str:

@@ -293,6 +293,7 @@ class StoreOrderRow(SQLModel, table=True):
         UniqueConstraint("request_id"),
         Index("ix_store_orders_due", "shop", "stage", "ordered_at"),
         Index("ix_store_orders_ordered", "shop", "ordered_at"),
+        Index("ix_store_orders_basket", "shop", "basket", "ordered_at"),
     )
 
     shop: str = Field(primary_key=True)
@@ -304,6 +305,8 @@ class StoreOrderRow(SQLModel, table=True):
     version: int
     order: dict[str, Any] = _json()
     """The StoreOrder at this version."""
+    basket: str
+    """StoreOrder.basket_key(): orders that may be one bought twice have the same (OI-68)."""
     stage: str
     """See models/order_sync.py, OrderStage."""
     stage_words: str = _text()
@@ -311,6 +314,8 @@ class StoreOrderRow(SQLModel, table=True):
     """The newest version that is done with: written, ignored or put to a person."""
     written: dict[str, Any] | None = _json(nullable=True)
     """The version whose writing was begun: what later versions are compared with."""
+    ignored: str = ""
+    """Why the settled version was not written: decisions/order_intake.py, Reason. Empty when it was."""
     is_cancel_asked: bool = False
     """A person was asked what becomes of a canceled order."""
     refund_asked: str = "0"

@@ -49,6 +49,17 @@ class OfferedWindow(DomainModel):
     business_units: tuple[int, ...] = ()
 
 
+class Gone(DomainModel):
+    """An entry that a drop-down used to have, under this name: deleted since, or renamed."""
+
+    kind: str
+    """The field of TenantLists it was in."""
+    id: int
+    name: str
+    seen_at: AwareDatetime
+    """When it was last there."""
+
+
 class TenantLists(DomainModel):
     """Every drop-down of the guide, as the tenant had it at `read_at`. Inactive entries are in it, and say so."""
 
@@ -64,6 +75,8 @@ class TenantLists(DomainModel):
     arrival_windows: tuple[OfferedWindow, ...] = ()
     visit_starts_at: Literal["StartTimeOfArrivalWindow", "EndTimeOfArrivalWindow"] = "StartTimeOfArrivalWindow"
     """What ServiceTitan takes for a visit's own start when it has an arrival window (FACTS 2.5)."""
+    gone: tuple[Gone, ...] = ()
+    """What earlier readings had and this one has not: decisions/choices.py, `remembering`."""
 
 
 class MissingChoice(DomainModel):
@@ -83,7 +96,7 @@ class PartChoices(DomainModel):
     """By setting: campaign, business_unit, job_type, technician, tag_one_time, tag_subscription, tag_completed,
     account, cost_of_sale_account, asset_account, payment_type, cancel_reason."""
     missing: dict[str, MissingChoice] = Field(default_factory=dict)
-    priority: str = "Normal"
+    priority: Literal["Low", "Normal", "High", "Urgent"] = "Normal"
     """Of the job: the shop's setting, else the job type's own."""
     accounts: dict[str, OfferedAccount] = Field(default_factory=dict)
     """By setting: account, cost_of_sale_account, asset_account (OI-34 to OI-37)."""

@@ -28,11 +28,13 @@ from sandbox.servicetitan import (
     booking,
     contact_model,
     crm,
+    crm_changes,
     crm_writes,
     feeds,
     invoices,
     jobs,
     lists,
+    memberships,
     pricebook,
     reference,
     sales,
@@ -40,6 +42,7 @@ from sandbox.servicetitan import (
 from sandbox.servicetitan import door as titan_door
 from sandbox.servicetitan import people as titan_people
 from sandbox.servicetitan import people_customers as titan_customers
+from sandbox.servicetitan import people_pricebook as titan_pricebook
 from sandbox.servicetitan import people_setup as titan_setup
 from sandbox.world import Seed, World
 
@@ -60,6 +63,7 @@ ROUTERS = (
     lists.marketing,
     crm.router,
     crm_writes.router,
+    crm_changes.router,
     contact_model.router,
     feeds.crm,
     feeds.pricebook,
@@ -73,6 +77,7 @@ ROUTERS = (
     invoices.router,
     accounting.router,
     lists.accounting,
+    memberships.router,
     marcone_door.tokens,
     lookup.router,
     orders.router,
@@ -84,6 +89,7 @@ ROUTERS = (
     titan_customers.router,
     titan_people.router,
     titan_setup.router,
+    titan_pricebook.router,
     marcone_people.router,
     page.router,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,18 +11,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
-from sandbox.contractor_commerce.state import Json, Store, place_of
+from sandbox.contractor_commerce.state import Store, place_of
 from sandbox.marcone.state import Order, StockedPart, tracking_of
 from sandbox.marcone.warehouses import WAREHOUSES
+from sandbox.page_parts import TIMES, InvoiceBox, invoice_box, money, place_line, tag_names, visit_line, when
+from sandbox.page_sales import memberships_of, sale_card
 from sandbox.servicetitan.records import Customer, Job
-from sandbox.servicetitan.shop_records import Equipment, Material
+from sandbox.servicetitan.shop_records import Item
 from sandbox.servicetitan.state import Titan
 from sandbox.world import World, world_of
 
 router = APIRouter()
 
 REQUESTS_SHOWN = 25
-TIMES = " \N{MULTIPLICATION SIGN} "
 TONES = {
     "Scheduled": "calm", "Dispatched": "calm", "InProgress": "calm", "Open": "calm", "PickingAndPacking": "calm",
     "Hold": "warn", "Backordered": "warn",
@@ -31,17 +31,6 @@ TONES = {
     "Canceled": "mute", "Discontinued": "mute",
     "pending": "warn", "completed": "good", "cancelled": "mute",
 }  # fmt: skip
-
-
-@dataclass
-class InvoiceBox:
-    """A job's invoice as the page shows it."""
-
-    lines: list[tuple[str, str]]
-    tax: str
-    total: str
-    payments: list[tuple[str, str]]
-    balance: str
 
 
 @dataclass
@@ -53,6 +42,7 @@ class CustomerRow:
     contacts: list[str]
     places: list[str]
     tags: str
+    memberships: list[str]
     jobs: int
     balance: str
 
@@ -67,21 +57,6 @@ class ItemRow:
     price: str
     accounts: str
     is_inventory: bool
-
-
-@dataclass
-class SaleRow:
-    """One order of the store as the page shows it."""
-
-    number: str
-    version: int
-    buyer: str
-    place: str
-    lines: list[str]
-    status: str
-    payment: str
-    total: str
-    jobs: str
 
 
 @dataclass
@@ -132,20 +107,12 @@ class PartRow:
     remark: str
 
 
-def _when(moment: datetime | None) -> str:
-    return moment.strftime("%a %d %b, %H:%M") if moment else ""
-
-
 def _tone(status: str) -> str:
     return TONES.get(status, "calm")
 
 
-def _money(amount: Decimal) -> str:
-    return f"${amount:,.2f}"
-
-
 PAGES = Environment(loader=PackageLoader("sandbox"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-PAGES.filters |= {"when": _when, "tone": _tone}
+PAGES.filters |= {"when": when, "tone": _tone}
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -156,7 +123,6 @@ async def show(request: Request) -> HTMLResponse:
 
 def _content(world: World) -> dict[str, Any]:
     titan, marcone, now = world.titan, world.marcone, world.clock.now()
-    items: list[Material | Equipment] = [*titan.materials.values(), *titan.equipment.values()]
     orders = [_order_row(order, now) for order in reversed(marcone.orders.values())]
     return {
         "now": now,
@@ -167,8 +133,8 @@ def _content(world: World) -> dict[str, Any]:
         "parts": [_part_row(part) for part in marcone.parts.values()],
         "warehouses": list(WAREHOUSES.values()),
         "customers": [_customer_row(titan, one) for one in titan.customers.values()],
-        "items": [_item_row(one) for one in items],
-        "sales": [_sale_row(titan, one) for one in sorted(world.store.orders.values(), key=place_of, reverse=True)],
+        "items": [_item_row(one) for one in titan.items().values()],
+        "sales": [sale_card(titan, one) for one in sorted(world.store.orders.values(), key=place_of, reverse=True)],
         "hooks": _hooks(world.store),
         "store_switches": world.store.switches.model_dump(exclude_defaults=True),
         "titan_switches": titan.switches.model_dump(exclude_defaults=True),
@@ -207,41 +173,13 @@ def _job_card(world: World, job: Job) -> JobCard:
             " ".join(filter(None, (one.manufacturer, one.name, one.model, f"(serial {one.serial_number})")))
             for one in units
         ),
-        visits=[
-            f"{_when(one.start)} · {one.status}"
-            + (f" · {one.special_instructions}" if one.special_instructions else "")
-            for one in titan.visits(job)
-        ],
+        visits=[visit_line(titan, one) for one in titan.visits(job)],
         fields=[(one.name, one.value) for one in job.custom_fields],
         diagnosed=diagnosed,
-        tags=_tags(titan, job.tag_type_ids),
-        invoice=_invoice_box(titan, job),
-        notes=[(_when(one.created_on), one.text) for one in reversed(titan.notes.get(job.id, []))],
+        tags=tag_names(titan, job.tag_type_ids),
+        invoice=invoice_box(titan, titan.invoices.get(job.invoice_id)),
+        notes=[(when(one.created_on), one.text) for one in reversed(titan.notes.get(job.id, []))],
     )
-
-
-def _invoice_box(titan: Titan, job: Job) -> InvoiceBox | None:
-    """Return the job's invoice, once there is something on it."""
-    invoice = titan.invoices.get(job.invoice_id)
-    if invoice is None or not (invoice.lines or titan.splits_of(invoice)):
-        return None
-    tax = titan.tax_of(invoice)
-    return InvoiceBox(
-        lines=[
-            (f"{line.quantity.normalize():f}{TIMES}{line.display_name or line.description}", _money(line.total))
-            for line in invoice.lines
-        ],
-        tax=_money(tax) if tax else "",
-        total=_money(titan.total_of(invoice)),
-        payments=[
-            (titan.payment_types[payment.type_id].name, _money(amount)) for payment, amount in titan.splits_of(invoice)
-        ],
-        balance=_money(titan.balance_of(invoice)),
-    )
-
-
-def _tags(titan: Titan, tags: list[int]) -> str:
-    return ", ".join(titan.tag_types[one].name for one in tags if one in titan.tag_types)
 
 
 def _customer_row(titan: Titan, customer: Customer) -> CustomerRow:
@@ -252,49 +190,23 @@ def _customer_row(titan: Titan, customer: Customer) -> CustomerRow:
         name=customer.name,
         remark=remark,
         contacts=[one.value for one in titan.contacts.values() if one.customer_id == customer.id and one.active],
-        places=[f"{' '.join(filter(None, (one.street, one.unit)))}, {one.city} {one.zip}" for one in places],
-        tags=_tags(titan, customer.tag_type_ids),
+        places=[place_line(one) for one in places],
+        tags=tag_names(titan, customer.tag_type_ids),
+        memberships=[f"{one.name}, {one.status.lower()}" for one in memberships_of(titan, customer)],
         jobs=sum(job.customer_id == customer.id for job in titan.jobs.values()),
-        balance=_money(customer.balance),
+        balance=money(customer.balance),
     )
 
 
-def _item_row(item: Material | Equipment) -> ItemRow:
+def _item_row(item: Item) -> ItemRow:
     accounts = (item.account, item.cost_of_sale_account, item.asset_account)
     return ItemRow(
         code=item.code,
         name=item.display_name or item.description,
         kind=type(item).__name__ + ("" if item.active else ", inactive"),
-        price=_money(item.price),
+        price=money(item.price),
         accounts=" · ".join(filter(None, accounts)),
         is_inventory=item.is_inventory,
-    )
-
-
-def _sale_row(titan: Titan, order: Json) -> SaleRow:
-    """Show an order, also one that was pushed broken on purpose."""
-    buyer, place = order["customer"], order.get("service_address") or {}
-    number = str(order.get("number", order["id"]))
-    keys = {number, str(order["id"])}
-    jobs = [
-        job.job_number
-        for job in titan.jobs.values()
-        if any(keys & set(value.split("/")) for kept in job.external.values() for value in kept.values())
-    ]
-    return SaleRow(
-        number=number,
-        version=order["version"],
-        buyer=" ".join(filter(None, (buyer.get("first_name"), buyer.get("last_name")))) or "nobody named",
-        place=", ".join(filter(None, (place.get("line1"), place.get("line2"), place.get("city"), place.get("zip")))),
-        lines=[
-            f"{line.get('quantity')}{TIMES}{line.get('name')}"
-            + (" (subscription)" if line.get("purchase_type") == "subscription" else "")
-            for line in order.get("line_items", [])
-        ],
-        status=str(order.get("status", "")),
-        payment=str(order.get("payment_status", "")).replace("_", " "),
-        total=f"{order.get('grand_total', '')} {order.get('currency', '')}",
-        jobs=", ".join(jobs),
     )
 
 
@@ -320,8 +232,8 @@ def _order_row(order: Order, now: datetime) -> OrderRow:
         method=order.shipping_method,
         status="Delivered" if is_delivered else order.status(now),
         eta=order.eta.isoformat() if order.eta else "",
-        ships=_when(shipped),
-        arrives=_when(delivery),
+        ships=when(shipped),
+        arrives=when(delivery),
         tracking=tracking_of(order) if shipped is not None and now >= shipped else "",
     )
 
@@ -340,7 +252,7 @@ def _part_row(part: StockedPart) -> PartRow:
         number=part.number,
         make=part.make,
         description=part.description.capitalize(),
-        price="" if part.is_discontinued else _money(part.price),
+        price="" if part.is_discontinued else money(part.price),
         stock=[part.stock.get(number) for number in WAREHOUSES],
         remark=", ".join(remarks),
     )

@@ -13,6 +13,7 @@ from typing import Self
 from models.base import utc_now
 from store.approvals import Approvals
 from store.audit import Audit
+from store.contact_index import ContactIndex
 from store.cursors import Cursors
 from store.effects import Effects
 from store.held import Held
@@ -23,6 +24,7 @@ from store.outbox import Outbox
 from store.requests import Requests
 from store.session import Store
 from store.store_orders import StoreEvents, StoreOrders
+from store.tenant_lists import KeptLists
 
 __all__ = ["Books", "Store"]
 
@@ -49,6 +51,8 @@ class Books:
         self.outbox = Outbox(store)
         self.store_orders = StoreOrders(store, now=now)
         self.store_events = StoreEvents(store, now=now)
+        self.tenant_lists = KeptLists(store)
+        self.contact_index = ContactIndex(store)
 
     @classmethod
     def open(

@@ -7,14 +7,16 @@ it, and what was begun and never ended is looked for before it is written again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
-from sqlmodel import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session as AnySession
+from sqlmodel import Session, col
 
 from models.base import utc_now
 from models.errors import BusyError, TruckrollError, UnresolvedError
@@ -43,6 +45,7 @@ class Codec(Generic[R]):
 
 
 TEXT: Codec[str] = Codec(str, str)
+ID: Codec[int] = Codec(str, int)
 
 
 def model_codec(model: type[M]) -> Codec[M]:
@@ -60,6 +63,7 @@ class _Write(Generic[R]):
     codec: Codec[R]
     intent: Callable[[Session], None] | None
     token: str
+    look_first: bool = False
 
 
 class Effects:
@@ -88,6 +92,7 @@ class Effects:
         find: Callable[[], Awaitable[str | None]] | None = None,
         intent: Callable[[Session], None] | None = None,
         wait_s: float = 0,
+        look_first: bool = False,
     ) -> str: ...
 
     @overload
@@ -100,6 +105,7 @@ class Effects:
         find: Callable[[], Awaitable[R | None]] | None = None,
         intent: Callable[[Session], None] | None = None,
         wait_s: float = 0,
+        look_first: bool = False,
     ) -> R: ...
 
     async def once(
@@ -111,6 +117,7 @@ class Effects:
         find: Callable[[], Awaitable[Any]] | None = None,
         intent: Callable[[Session], None] | None = None,
         wait_s: float = 0,
+        look_first: bool = False,
     ) -> Any:
         """Do the write of this key once, ever, and return what it returned, also to every later call.
 
@@ -119,12 +126,13 @@ class Effects:
         there. Without it such a write is left to a person.
         `intent` changes the database in the transaction that records the intent, and may raise to refuse the write.
         `wait_s`: how long to wait for another worker that is writing the same.
+        `look_first`: the record may be there without us: `find` is asked before the first write too.
 
         Raises: what `create` raised, when nothing was written (the next call tries again) or when the outcome is
         unknown (the next call looks first); UnresolvedError when only a person can tell; BusyError while another
         worker has it; what `intent` raised.
         """
-        write = _Write(key, create, find, codec, intent, Owner.current().claim())
+        write = _Write(key, create, find, codec, intent, Owner.current().claim(), look_first)
         claim = await self._claim_patiently(write, wait_s)
         match claim:
             case Finished(reference):
@@ -139,6 +147,20 @@ class Effects:
     async def status(self, key: str) -> EffectRow | None:
         """Return the ledger's row of one effect."""
         return await self._store.read(lambda session: session.get(EffectRow, key))
+
+    async def known(self, shop: str, references: Iterable[str]) -> set[str]:
+        """Return those of the references that done effects of the shop have: a record is one write's, not two's."""
+        statement = select(col(EffectRow.reference)).where(
+            col(EffectRow.reference).in_(list(references)),
+            col(EffectRow.status) == DONE,
+            col(EffectRow.key).startswith(f"{shop}/", autoescape=True),
+        )
+        return set(await self._store.read(lambda session: session.scalars(statement).all()))
+
+    def has_begun_in(self, session: AnySession, prefix: str) -> bool:
+        """Tell, within the caller's transaction, whether a write whose key begins so was done or may have been."""
+        statement = select(col(EffectRow.key)).where(col(EffectRow.key).startswith(prefix, autoescape=True)).limit(1)
+        return session.scalars(statement).first() is not None
 
     async def look_again(self, key: str) -> None:
         """Put a done effect in doubt, because a person says that it is not: the next `once` looks before it writes."""
@@ -233,6 +255,9 @@ class Effects:
 
         try:
             async with renewed(renew, ttl_s=self._lease_s):
+                there = await write.find() if write.look_first and write.find and in_doubt_since is None else None
+                if there is not None:
+                    return await self._finish(write, there)
                 return await self._look_and_write(write, in_doubt_since)
         except BaseException:
             # Only if it is still ours and attempting: what is done, withdrawn or unresolved stays so. Handed over

@@ -55,6 +55,10 @@ class Held:
 
     async def release(self, shop: str, process: str, record: str) -> bool:
         """Take a record off the list, because it went through. False: it was not on it."""
+        return await self._store.run(lambda session: self.release_in(session, shop, process, record))
+
+    def release_in(self, session: Session, shop: str, process: str, record: str) -> bool:
+        """Take a record off the list within the caller's transaction: see `release`."""
         its_name = (
             col(HeldRow.shop) == shop,
             col(HeldRow.process) == process,
@@ -62,7 +66,7 @@ class Held:
             col(HeldRow.released_at).is_(None),
         )
         statement = update(HeldRow).where(*its_name).values(released_at=self._now())
-        return bool(await self._store.run(lambda session: changed(session, statement)))
+        return bool(changed(session, statement))
 
     async def release_by_id(self, held_id: int) -> HeldRow | None:
         """Take a record off the list so that it is tried again; None when it is not on it."""

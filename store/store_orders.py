@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -53,6 +53,7 @@ class StoreOrders:
         if order.version <= row.version:
             return TakenIn.SAME if order.version == row.version else TakenIn.OLDER
         row.version, row.order, row.number = order.version, order.model_dump(mode="json"), order.number
+        row.basket = order.basket_key()
         row.stage, row.stage_words = OrderStage.NEW.value, f"Version {order.version} came from the store."
         row.ordered_at, row.changed_at, row.updated_at = order.created_at, order.updated_at, self._now()
         session.flush()
@@ -104,8 +105,20 @@ class StoreOrders:
         statement = statement.order_by(col(StoreOrderRow.ordered_at).desc(), col(StoreOrderRow.order_id)).limit(limit)
         return await self._store.read(lambda session: session.scalars(statement).all())
 
-    async def placed_between(self, shop: str, since: datetime, until: datetime) -> Sequence[StoreOrderRow]:
-        """Return the orders placed from `since` to before `until`, the oldest first."""
+    async def stages(self, shop: str) -> dict[str, int]:
+        """Count the orders by stage."""
+        statement = (
+            select(col(StoreOrderRow.stage), func.count())
+            .where(col(StoreOrderRow.shop) == shop)
+            .group_by(col(StoreOrderRow.stage))
+        )
+        rows = await self._store.read(lambda session: session.execute(statement).all())
+        return {row[0]: row[1] for row in rows}
+
+    async def placed_between(
+        self, shop: str, since: datetime, until: datetime, *, basket: str | None = None
+    ) -> Sequence[StoreOrderRow]:
+        """Return the orders placed from `since` to before `until`, the oldest first; of one basket, if it is given."""
         statement = (
             select(StoreOrderRow)
             .where(
@@ -115,6 +128,8 @@ class StoreOrders:
             )
             .order_by(col(StoreOrderRow.ordered_at), col(StoreOrderRow.order_id))
         )
+        if basket is not None:
+            statement = statement.where(col(StoreOrderRow.basket) == basket)
         return await self._store.read(lambda session: session.scalars(statement).all())
 
     async def update(self, shop: str, order_id: str, *, version: int | None = None, **changes: Any) -> StoreOrderRow:
@@ -213,6 +228,7 @@ def _new_row(shop: str, order: StoreOrder, now: datetime) -> dict[str, Any]:
         request_id=f"{shop}/order/{order.id}",
         version=order.version,
         order=order.model_dump(mode="json"),
+        basket=order.basket_key(),
         stage=OrderStage.NEW.value,
         warnings=[],
         parts=[],

@@ -6,6 +6,7 @@ from typing import Any
 
 from decisions.questions import form_choices
 from models.approval import Offer, OrderTerms
+from models.order_change import KIND
 from models.tables import ApprovalRow
 
 ANSWERED_ELSEWHERE = "see the ledger"
@@ -22,7 +23,7 @@ def fill_form(row: ApprovalRow) -> dict[str, Any]:
         "approved_by": row.decided_by if row.decided_by in approvers else (approvers or [ANSWERED_ELSEWHERE])[0],
         "note": ANSWERED_ELSEWHERE,
     }
-    if row.terms is None:
+    if row.terms is None or row.kind == KIND:
         return filled
     terms = OrderTerms.model_validate(row.terms)
     choices = form_choices(Offer.model_validate(row.offer))

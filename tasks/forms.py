@@ -48,6 +48,29 @@ def decision_form(offer: Offer, approvers: Sequence[str], *, max_quantity: int, 
     return form
 
 
+def change_form(approvers: Sequence[str], *, description: str) -> type[RunInput]:
+    """Build the form of a question about a store order: there is nothing to choose but yes and no."""
+    fields: dict[str, Any] = {
+        "decision": (
+            Literal["approve", "reject"],
+            Field(title="Do it?", description="approve: it is done as described. reject: nothing is written."),
+        ),
+        "approved_by": (_one_of(approvers), Field(title="Your name"))
+        if approvers
+        else (str, Field(title="Your name", min_length=1)),
+        "note": (str, Field(default="", title="Note, kept with the decision")),
+    }
+    form = cast("type[RunInput]", create_model("ChangeDecision", __base__=RunInput, **fields))
+    form._description = description  # noqa: SLF001  as RunInput.with_initial_data does
+    return form
+
+
+def read_change_form(said: RunInput) -> Answer:
+    """Turn a filled form into an answer, in the words the rules use."""
+    values = said.model_dump()
+    return Answer(decision=values["decision"], by=values["approved_by"], note=values["note"], via="prefect")
+
+
 def _one_of(entries: Sequence[str]) -> Any:
     """Return the type of a list's entry. A `Literal` of one entry would be a constant nobody can fill in."""
     known = tuple(entries)

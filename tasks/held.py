@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.errors import TruckrollError
+from models.order_sync import OrderStage
 from models.outgoing import Outgoing
 from models.part import Placement
 from models.request import Stage
@@ -10,9 +11,12 @@ from models.tables import HeldRow, PartRequestRow
 from store import Books
 from store.effects import model_codec
 from tasks.board_keys import JOB_BOARD, board_key
+from tasks.order_records import order_of
 from tasks.parts import order_key
 from tasks.prefect_api import prefect_api
-from tasks.runs import find_parts_loop, start_run
+from tasks.pricebook import forget_items
+from tasks.runs import find_parts_loop, start_orders_run, start_run
+from tasks.store_orders import PROCESS as STORE_ORDERS
 
 RETRIED_AS = {Stage.HELD: Stage.FOUND, Stage.EXPIRED: Stage.FOUND}
 
@@ -29,6 +33,8 @@ async def retry(books: Books, held_id: int, *, placed: tuple[str, ...] = (), not
         raise TruckrollError(f"Nothing is held under {held_id}.", "`truckroll held list` shows what is.")
     if held.process == JOB_BOARD:
         return await _write_again(books, held)
+    if held.process == STORE_ORDERS:
+        return await _write_order_again(books, held)
     request = await books.requests.get(held.record) if held.process == "parts-loop" else None
     if request is None:
         await books.held.release_by_id(held_id)
@@ -56,6 +62,26 @@ async def _write_again(books: Books, held: HeldRow) -> str:
         await books.effects.look_again(board_key(row.shop, row.job, Outgoing.model_validate(row.outgoing).key))
     await books.held.release(held.shop, held.process, held.record)
     return f"{held.record} is written into the job again by the next pass."
+
+
+async def _write_order_again(books: Books, held: HeldRow) -> str:
+    """Let a store order be decided anew. Its pricebook items are looked up again: one may have been the trouble."""
+    row = await books.store_orders.by_number(held.shop, held.record)
+    if row is None or row.stage == OrderStage.PROPOSED:
+        words = (
+            f"{held.record} waits for an answer: `truckroll approvals list` shows the question."
+            if row
+            else f"{held.record} is off the list; its next version is taken in by itself."
+        )
+        if row is None:
+            await books.held.release(held.shop, held.process, held.record)
+        return words
+    await forget_items(books, held.shop, order_of(row))
+    await books.store_orders.retry(held.shop, held.record)
+    await books.held.release(held.shop, held.process, held.record)
+    await books.audit.append(held.shop, STORE_ORDERS, held.record, "retried")
+    started = await start_orders_run(held.shop)
+    return f"{held.record} is tried again{' at once' if started else ' by the next pass'}."
 
 
 async def _settle_order(books: Books, request: PartRequestRow, placed: tuple[str, ...], *, not_placed: bool) -> str:

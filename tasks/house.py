@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -19,7 +19,7 @@ from connectors.marcone.distributor import MarconeDistributor
 from connectors.ports import JobPlatform, PartsDistributor
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.job_platform import ServiceTitanJobs
-from models.errors import SettingsError, TruckrollError
+from models.errors import SettingsError
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 from store import Books
@@ -192,48 +192,3 @@ async def _distributor(shop: Shop, books: Books, stack: AsyncExitStack) -> Parts
     )
     client = await stack.enter_async_context(Marcone.from_settings(settings, limiter=limiter))
     return MarconeDistributor(client, settings)
-
-
-@dataclass(frozen=True)
-class CheckLine:
-    """One thing that was looked at when a shop was checked."""
-
-    ok: bool
-    what: str
-    words: str
-    fix: str = ""
-
-
-async def check_shop(shop: Shop) -> list[CheckLine]:
-    """Look at everything a shop needs before its first run: secrets, access to both sides (PL-46), names.
-
-    Access to each side is tried on its own, so that a failure names the side and the cause.
-    """
-    lines: list[CheckLine] = []
-    async with AsyncExitStack() as stack:
-        try:
-            platform = await _job_platform(shop, await _servicetitan(shop, stack))
-        except TruckrollError as error:
-            lines.append(CheckLine(ok=False, what="Job platform", words=error.message, fix=error.fix))
-        else:
-            lines.append(await _try(f"Job platform {platform.name}", platform.check_access))
-            if lines[-1].ok and isinstance(platform, ServiceTitanJobs):
-                lines += [
-                    CheckLine(ok=False, what=missing.what, words=missing.why, fix=missing.fix)
-                    for missing in await platform.missing_names()
-                ]
-        try:
-            distributor = await _distributor(shop, open_books(), stack)
-        except TruckrollError as error:
-            lines.append(CheckLine(ok=False, what="Distributor", words=error.message, fix=error.fix))
-        else:
-            lines.append(await _try(f"Distributor {distributor.name}", distributor.check_access))
-    return lines
-
-
-async def _try(what: str, look: Callable[[], Awaitable[None]]) -> CheckLine:
-    try:
-        await look()
-    except TruckrollError as error:
-        return CheckLine(ok=False, what=what, words=error.message, fix=error.fix)
-    return CheckLine(ok=True, what=what, words="answers with our credentials")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from models.tables import PartRequestRow
 from store import Books
-from tasks.prefect_api import PrefectApi
+from tasks.prefect_api import PrefectApi, prefect_api
 
 
 async def find_parts_loop(api: PrefectApi | None, shop: str) -> str | None:
@@ -27,3 +29,22 @@ async def start_run(books: Books, api: PrefectApi, deployment: str, request: Par
     )
     await books.requests.update(request.id, flow_run_id=run_id)
     return run_id
+
+
+async def start_orders_run(shop: str) -> bool:
+    """Start a pass of `order-to-invoice` for the shop, where one is served. A pass under way makes a second needless.
+
+    False when nothing serves it here: the schedule, or a person, starts the next one.
+    """
+    async with prefect_api() as api:
+        deployment = await api.find_deployment(f"order-to-invoice/{shop}") if api else None
+        if api is None or deployment is None:
+            return False
+        await api.start_run(
+            deployment,
+            name=f"order to invoice - {shop}",
+            parameters={"shop": shop},
+            idempotency_key=uuid4().hex,
+            tags=[f"shop:{shop}", "process:order-to-invoice"],
+        )
+    return True

@@ -4,6 +4,9 @@ Source: contracts/contractor_commerce/FACTS.md, "Events and webhooks", and opena
 Deliveries come at least once and in any order. Firm is only that the vendor is given an address; a public client checks
 no signature and keeps a secret token in the path [observed-in-client]. So both ways are here, and whichever of
 the two secrets the shop file sets must be right.
+
+The time in a `timestamped` signature is signed, not judged: whether the sender signs anew on a try that comes 12 hours
+later is not public, and a delivery sent again by somebody else adds nothing (docs/adr/0013-webhook-receiver.md).
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from models.shop import ContractorCommerceSettings, Secret
 from models.store_order import StoreOrder
 
 ORDER: Final = "order"
+LONGEST_NAME: Final = 200
+"""Letters of an event's id or type, or of an order's id. Ours are a dozen; a longer one names nothing."""
 _UNSET: Final = Secret("")
 
 Encoding = Literal["hex", "base64", "timestamped"]
@@ -67,20 +72,43 @@ def read_event(
 
     `path_token` is the token in the address it came to. Raises SettingsError when a secret's variable is not set.
     """
+    refused = refuse_unread(headers, settings, path_token=path_token)
+    if refused is not None:
+        return refused
     is_signed = settings.webhook_secret != _UNSET
-    has_token = settings.webhook_path_token != _UNSET
-    if not is_signed and not has_token:
-        return Refusal(403, "The shop file sets neither webhook_secret nor webhook_path_token.")
-    if has_token and not _same(path_token, settings.webhook_path_token.reveal()):
-        return Refusal(404, "The token in the address is wrong.")
     if is_signed:
-        header = settings.webhook_signature_header
-        signature = next((value for name, value in headers.items() if name.lower() == header.lower()), "").strip()
-        if not signature:
-            return Refusal(401, f"The delivery has no {header} header.")
-        if not is_signature(signature, body, settings.webhook_secret.reveal(), settings.webhook_signature_encoding):
+        signature, secret = _signature(headers, settings), settings.webhook_secret.reveal()
+        if not is_signature(signature, body, secret, settings.webhook_signature_encoding):
+            header = settings.webhook_signature_header
             return Refusal(401, f"The {header} header does not fit the body, the secret and the encoding.")
     return _read(body, is_signed=is_signed)
+
+
+def is_taking_events(settings: ContractorCommerceSettings) -> bool:
+    """Tell whether the shop file sets a secret to know the store by; without one no delivery is taken."""
+    return settings.webhook_secret != _UNSET or settings.webhook_path_token != _UNSET
+
+
+def refuse_unread(
+    headers: Mapping[str, str], settings: ContractorCommerceSettings, *, path_token: str = ""
+) -> Refusal | None:
+    """Refuse what can be refused before its body is read; None: read on. `read_event` looks at this too.
+
+    Raises SettingsError when a secret's variable is not set.
+    """
+    if not is_taking_events(settings):
+        return Refusal(403, "The shop file sets neither webhook_secret nor webhook_path_token.")
+    token = settings.webhook_path_token
+    if token != _UNSET and not _same(path_token, token.reveal()):
+        return Refusal(404, "The token in the address is wrong.")
+    if settings.webhook_secret != _UNSET and not _signature(headers, settings):
+        return Refusal(401, f"The delivery has no {settings.webhook_signature_header} header.")
+    return None
+
+
+def _signature(headers: Mapping[str, str], settings: ContractorCommerceSettings) -> str:
+    wanted = settings.webhook_signature_header.lower()
+    return next((value for name, value in headers.items() if name.lower() == wanted), "").strip()
 
 
 def is_signature(signature: str, body: bytes, secret: str, encoding: Encoding) -> bool:
@@ -112,11 +140,13 @@ def _read(body: bytes, *, is_signed: bool) -> OrderEvent | OtherEvent | Refusal:
         event = Event.model_validate(written)
     except ValidationError as error:
         return Refusal(400, f"The body is no event: {faulty_fields(error)}.")
+    if not _is_name(event.id) or not _is_name(event.type):
+        return Refusal(400, "The event's id or type is no name.")
     if event.data.object != ORDER and event.data.order is None:
         return OtherEvent(event.id, event.type)
     sent = event.data.order or {}
     found = read_order(sent)
-    if not found.id:
+    if not _is_name(found.id):
         return Refusal(400, "The event names no order.")
     return OrderEvent(
         event_id=event.id,
@@ -126,6 +156,11 @@ def _read(body: bytes, *, is_signed: bool) -> OrderEvent | OtherEvent | Refusal:
         order=found if isinstance(found, StoreOrder) else None,
         is_signed=is_signed,
     )
+
+
+def _is_name(text: str) -> bool:
+    # An id with a line break would break a log, or a list that people read.
+    return 0 < len(text) <= LONGEST_NAME and text.isprintable()
 
 
 def _same(given: str, expected: str) -> bool:

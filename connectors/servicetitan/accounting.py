@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.servicetitan.accounting_schemas import (
+    CreatedInvoice,
     CreatedPayment,
     GlAccount,
     Invoice,
     InvoiceLine,
     InvoicePatch,
+    NewAdjustment,
     NewPayment,
     Payment,
     PaymentType,
@@ -21,6 +23,7 @@ from connectors.servicetitan.accounting_schemas import (
 )
 from connectors.servicetitan.api import MAX_IDS, Api, batches
 from connectors.servicetitan.texts import same_name
+from connectors.wire import parse
 
 
 class AccountingApi(Api):
@@ -50,6 +53,24 @@ class AccountingApi(Api):
         """Change an invoice's head; its answer is empty. accounting-v2 `PATCH /invoices/{id}`."""
         path = self._path("accounting", f"invoices/{invoice_id}")
         await self._write("PATCH", path, f"writing the head of invoice {invoice_id}", patch)
+
+    async def list_adjustments(self, invoice_id: int) -> tuple[Invoice, ...]:
+        """Read the active adjustment invoices of an invoice. accounting-v2 `GET /invoices`."""
+        doing = f"reading the adjustments of invoice {invoice_id}"
+        path = self._path("accounting", "invoices")
+        found = await self._all(Invoice, path, doing, {"adjustmentToId": invoice_id, "activeState": "ActiveOnly"})
+        return tuple(one for one in found if one.adjustment_to_id == invoice_id)
+
+    async def create_adjustment_invoice(self, adjustment: NewAdjustment) -> int:
+        """Make an invoice that adjusts another; list its adjustments before repeating it. Returns its id.
+
+        accounting-v2 `POST /invoices`, whose answer is the bare id.
+        """
+        body = adjustment.wire()
+        doing = f"adjusting invoice {adjustment.adjustment_to_id}"
+        call = self._http.call(doing, is_write=True, body=body)
+        made = await self._http.send("POST", self._path("accounting", "invoices"), call, body=body)
+        return parse(CreatedInvoice, made, call).root
 
     async def create_payment(self, payment: NewPayment) -> CreatedPayment:
         """Record a payment; look by invoice before repeating it. accounting-v2 `POST /payments`."""

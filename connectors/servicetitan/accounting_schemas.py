@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from connectors.wire import RequestModel, SentTime, VendorModel
 
@@ -52,6 +52,8 @@ class Invoice(VendorModel):
     summary: str = ""
     export_id: str = ""
     active: bool = True
+    adjustment_to_id: int | None = None
+    """Of an adjustment invoice: the invoice it adjusts."""
     job: JobOfInvoice | None = None
     items: tuple[InvoiceItem, ...] = ()
 
@@ -79,6 +81,22 @@ class InvoicePatch(RequestModel):
     tax_zone_id: int | None = None
     summary: str | None = None
     export_id: str | None = None
+
+
+class NewAdjustment(RequestModel):
+    """`Accounting.V2.AdjustmentInvoiceCreateRequest`. `summary` is HTML: give it through `as_html`.
+
+    `tax` is sent, zero too: else ServiceTitan might reckon one on the lines [inferred].
+    """
+
+    adjustment_to_id: int
+    items: tuple[InvoiceLine, ...]
+    tax: Decimal
+    summary: str | None = None
+
+
+class CreatedInvoice(RootModel[int]):
+    """The answer to a new adjustment invoice: its id, and nothing else."""
 
 
 class PaymentSplit(RequestModel):

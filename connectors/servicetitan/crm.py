@@ -141,6 +141,11 @@ class CrmApi(Api):
         path = self._path("crm", "export/customers/contacts")
         return self._export(ExportedContact, path, "reading the contacts feed", continue_from, recent=recent)
 
+    def export_locations(self, continue_from: str = "", *, recent: bool = False) -> AsyncIterator[ExportPage[Location]]:
+        """Yield pages of locations changed since a token, inactive and merged too. crm-v2 `GET /export/locations`."""
+        path = self._path("crm", "export/locations")
+        return self._export(Location, path, "reading the locations feed", continue_from, recent=recent)
+
     async def list_locations(self, customer_id: int) -> tuple[Location, ...]:
         """Read the locations of a customer, inactive ones too. crm-v2 `GET /locations`."""
         return await self._all(

@@ -59,12 +59,21 @@ class CreatedLocation(VendorModel):
     external_data: tuple[ExternalDatum, ...] = ()
 
 
+class CreatedContact(VendorModel):
+    """`Crm.V2.Customers.CustomerContact`: a classic contact, in the answer to a create."""
+
+    id: int
+    type: str
+    value: str = ""
+
+
 class CreatedCustomer(VendorModel):
-    """`Crm.V2.Customers.CreatedCustomerResponse`: the only answer that shows a customer with its locations."""
+    """`Crm.V2.Customers.CreatedCustomerResponse`: the only answer that shows a customer with all it has."""
 
     id: int
     tag_type_ids: tuple[int, ...] = ()
     locations: tuple[CreatedLocation, ...] = ()
+    contacts: tuple[CreatedContact, ...] = ()
 
 
 class NewAddress(RequestModel):

@@ -44,6 +44,10 @@ class PricebookApi(Api):
         """Find equipment whose code is this one, whatever the case, inactive too. pricebook-v2 `GET /equipment`."""
         return await self._coded("equipment", code)
 
+    async def list_services_by_code(self, code: str) -> tuple[PricebookItem, ...]:
+        """Find services whose code is this one, whatever the case, inactive too. pricebook-v2 `GET /services`."""
+        return await self._coded("services", code)
+
     async def create_material(self, item: NewMaterial) -> PricebookItem:
         """Make a material; look by external data before repeating it. pricebook-v2 `POST /materials`, 201."""
         path = self._path("pricebook", "materials")

@@ -16,6 +16,7 @@ from models.errors import TruckrollError
 
 if TYPE_CHECKING:
     from deployments.demo.play import Play
+    from deployments.demo.sales import Selling
     from deployments.demo.stage import Stage
     from deployments.server import Server
     from deployments.supervisor import Supervisor
@@ -31,7 +32,7 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Prefect's port; another is taken when it is in use.")] = None,
     sandbox_port: Annotated[int | None, typer.Option(help="The sandbox's port; likewise.")] = None,
 ) -> None:
-    """Play the parts loop with a sandbox: three diagnosed parts, three questions; approve them where you like."""
+    """Play parts loop and store orders with a sandbox: three diagnosed parts to approve where you like, five sales."""
     # The play needs the store and the rules; `truckroll --help` does not.
     from deployments.demo.play import StoppedEarlyError
     from deployments.demo.stage import set_stage
@@ -63,6 +64,7 @@ def _play(
 ) -> bool:
     from deployments.commands.house import runner
     from deployments.demo.play import DIAGNOSES, Play
+    from deployments.demo.sales import Selling
     from deployments.demo.stage import SHOP
     from deployments.home import client_environment
     from deployments.serve import READY
@@ -74,27 +76,52 @@ def _play(
     os.environ.update(client_environment(stage.home, server.api_url))
     wait_for_http(f"{stage.sandbox_url}/_sandbox", sandbox, 30)
     play = Play(stage, keeper, books, server.api_url)
+    selling = Selling(play)
     play.diagnose()
+    selling.sell()
     page = page_process(stage.home, server.api_url)
     os.environ.update(page.environment)
     approvals = keeper.add(page.child)
     serving = keeper.add(runner(stage.home, server.api_url, [SHOP], stage.secrets))
     talk.say(f"[bold]Sandbox[/] {stage.sandbox_url}   [bold]Prefect[/] {server.ui_url}   {page.words}")
-    talk.say("Three technicians have diagnosed a part each; waiting for the questions ...")
+    talk.say("Three technicians have diagnosed a part each, and five people have bought in the store; waiting ...")
     play.wait("the runner", 90, lambda: READY in children.tail(serving.log) or None)
+    selling.start()
     questions = play.ask()
     wait_for_http(page.local, approvals, 30)
     for one in DIAGNOSES:
         talk.say(f"  job {one.job}: {one.part_number}, {one.words}")
+    _show_sales(stage, server, selling)
     if not auto_approve:
+        selling.finish()
         _show_questions(stage, server, questions)
         return True
     play.approve(questions)
-    talk.say("All three are approved; waiting for the orders ...")
+    talk.say("All three parts are approved; waiting for the orders ...")
     play.wait_until_ordered()
+    selling.finish()
     talk.say("Ordered. Two days pass in the sandbox, and the ETA watch looks ...")
     play.follow(days=2)
-    return _show_checks(play, questions, began)
+    return _show_checks(play, selling, questions, began)
+
+
+def _show_sales(stage: Stage, server: Server, selling: Selling) -> None:
+    """Tell what became of the store's orders; then the store completes one of them, and the next pass begins."""
+    from deployments.demo.sales import COMPLETED, told
+
+    console = talk.out()
+    console.print("[bold]What the store sold[/]")
+    for sale, row in selling.finish():
+        console.print(f"  {told(sale, row)}", markup=False)
+    lines = [
+        "Prefect calls the pass failed because one order waits for a person: `truckroll held list` says why.",
+        f"  [bold]In ServiceTitan's stand-in[/]: {stage.sandbox_url}/#sales",
+        f"  [bold]In Prefect[/]: {server.run_url(selling.run)}",
+    ]
+    selling.complete()
+    selling.start()
+    lines.append(f"The store has shipped {selling.numbers[COMPLETED.buyer]}: the next pass tags its job.")
+    console.print("\n".join(lines), overflow="ignore", crop=False)
 
 
 def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) -> None:
@@ -125,24 +152,29 @@ def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) 
     console.print("\n".join(lines), overflow="ignore", crop=False)
 
 
-def _show_checks(play: Play, questions: list[ApprovalRow], began: float) -> bool:
+def _show_checks(play: Play, selling: Selling, questions: list[ApprovalRow], began: float) -> bool:
     from deployments.demo.checks import check_all
+    from deployments.demo.sale_checks import check_sales
+    from deployments.demo.stage import SHOP
 
     async def answered() -> list[ApprovalRow]:
         found = [await play.books.approvals.get(row.id) for row in questions]
         return [row for row in found if row is not None]
 
-    checks = check_all(play.sandbox.state(), asyncio.run(answered()))
-    shown = talk.table("What is in the sandbox now", "Job!", "", "Must be so", "Found")
+    state = play.sandbox.state()
+    held = [(row.process, row.record) for row in asyncio.run(play.books.held.list(SHOP))]
+    checks = check_all(state, asyncio.run(answered()))
+    checks += check_sales(state, play.stage.shop(), selling.numbers, held)
+    shown = talk.table("What is in the sandbox now", "Record!", "", "Must be so", "Found")
     for check in checks:
-        talk.add(shown, check.job, "ok" if check.ok else "NO", check.what, check.found)
+        talk.add(shown, check.record, "ok" if check.ok else "NO", check.what, check.found)
     console = talk.out()
     console.print(shown)
     wrong = [check for check in checks if not check.ok]
     if wrong:
         console.print(f"[bold red]{len(wrong)} of {len(checks)} checks failed.[/]")
         for check in wrong:
-            console.print(f"  job {check.job}: {check.what}; found: {check.found}", markup=False)
+            console.print(f"  {check.record}: {check.what}; found: {check.found}", markup=False)
     else:
         console.print(
             f"[bold green]All {len(checks)} checks hold[/], {time.monotonic() - began:.0f} s after the start."

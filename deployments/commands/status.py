@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def status(shop: OfShop = None, as_json: AsJson = False) -> None:
-    """Show, for each shop, its part requests by stage, open orders with ETA, what is held, and the last passes."""
+    """Show, for each shop, its part requests and store orders by stage, open part orders with ETA, what is held, and the last passes."""
     known_shop(shop)
     server = join_server()
     names = [shop] if shop else shop_names(HouseSettings().shops)
@@ -53,6 +53,7 @@ async def _shop(books: Books, name: str, server: Server | None) -> dict[str, Any
     return {
         "shop": name,
         "requests": dict(Counter(row.stage for row in requests.values())),
+        "store_orders": await books.store_orders.stages(name),
         "questions": len(open_questions),
         "open_orders": [_order(order, requests.get(order.request_id)) for order in orders],
         "held": len(await books.held.list(name)),
@@ -92,7 +93,9 @@ def _show(body: dict[str, Any]) -> None:
 def _show_shop(shop: dict[str, Any]) -> None:
     console = talk.out()
     stages = ", ".join(f"{count} {stage}" for stage, count in sorted(shop["requests"].items())) or "none"
-    console.print(f"\n[bold]{shop['shop']}[/]  part requests: {stages}")
+    sold = ", ".join(f"{count} {stage}" for stage, count in sorted(shop["store_orders"].items()))
+    store = f"; store orders: {sold}" if sold else ""
+    console.print(f"\n[bold]{shop['shop']}[/]  part requests: {stages}{store}")
     held = f"[yellow]{shop['held']} held[/] (truckroll held list)" if shop["held"] else "nothing held"
     console.print(f"  {shop['questions']} waiting for an answer (truckroll approvals list), {held}")
     if shop["open_orders"]:

@@ -21,7 +21,8 @@ _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}\b")
 class Check:
     """One thing that must be so."""
 
-    job: str
+    record: str
+    """The job's or the store order's number."""
     what: str
     ok: bool
     found: str

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -24,7 +25,8 @@ from tasks.approvals import answer_question
 T = TypeVar("T")
 
 _LOOK_S = 0.4
-_OVER = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+OVER = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+"""The types of states in which a run has ended."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ class Play:
         self.sandbox = SandboxApi(stage.sandbox_url)
         self.runs = PrefectRuns(api_url)
 
+    @property
+    def logs(self) -> Path:
+        """Where the logs are."""
+        return self.stage.home.logs
+
     def diagnose(self) -> None:
         """Let three technicians find three broken parts."""
         for one in DIAGNOSES:
@@ -98,7 +105,8 @@ class Play:
 
     def questions(self) -> list[ApprovalRow]:
         """Return the open questions."""
-        return list(self._do(self.books.approvals.list(SHOP, statuses=[ApprovalStatus.REQUESTED])))
+        found = self._do(self.books.approvals.list(SHOP, statuses=[ApprovalStatus.REQUESTED]))
+        return [row for row in found if row.kind == "part"]
 
     def approve(self, questions: Sequence[ApprovalRow]) -> None:
         """Answer every question as its assigned technician would: yes, as suggested. Raises TruckrollError."""
@@ -118,7 +126,7 @@ class Play:
                 held = self._do(self.books.held.list(SHOP))
                 raise TruckrollError("; ".join(f"{row.record} is held: {row.reason}" for row in held))
             ordered = [request for request in requests if request.stage == Standing.ORDERED]
-            is_done = all(self.runs.state(request.flow_run_id)[0] in _OVER for request in requests)
+            is_done = all(self.runs.state(request.flow_run_id)[0] in OVER for request in requests)
             return (len(ordered) == len(DIAGNOSES) and is_done) or None
 
         self.wait("three orders placed", 120, look)

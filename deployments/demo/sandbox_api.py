@@ -21,6 +21,22 @@ class SandboxApi:
         """Let the technician put a sold estimate with the part on the job."""
         self._post(f"/servicetitan/jobs/{job}/diagnose", {"part_number": part_number, "quantity": quantity})
 
+    def sell(self, words: dict[str, Any]) -> dict[str, Any]:
+        """Let somebody buy in the store; return the order."""
+        return self._post("/contractor-commerce/orders", words)
+
+    def complete(self, order_id: str) -> None:
+        """Let the store complete an order."""
+        self._post(f"/contractor-commerce/orders/{order_id}/complete", {})
+
+    def cancel(self, order_id: str) -> None:
+        """Let the buyer cancel an order; the store gives the money back."""
+        self._post(f"/contractor-commerce/orders/{order_id}/cancel", {})
+
+    def now(self) -> str:
+        """Return the sandbox's present, UTC."""
+        return str(self._http.get("/clock").raise_for_status().json()["now"])
+
     def advance(self, days: float) -> None:
         """Move the sandbox's clock on."""
         self._post("/clock/advance", {"days": days})
@@ -31,5 +47,6 @@ class SandboxApi:
         state: dict[str, Any] = reply.json()
         return state
 
-    def _post(self, path: str, body: dict[str, Any]) -> None:
-        self._http.post(path, json=body).raise_for_status()
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        made: dict[str, Any] = self._http.post(path, json=body).raise_for_status().json()
+        return made

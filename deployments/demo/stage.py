@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import sys
 from collections.abc import Callable
@@ -110,7 +111,7 @@ def shop_text(sandbox_url: str, smtp_port: int) -> str:
 
 def _secrets() -> dict[str, str]:
     """Return the sandbox's credentials, as the variables the shop file refers to."""
-    from sandbox import marcone, servicetitan
+    from sandbox import contractor_commerce, marcone, servicetitan
 
     return {
         "ST_APP_KEY": servicetitan.APP_KEY,
@@ -118,6 +119,8 @@ def _secrets() -> dict[str, str]:
         "ST_CLIENT_SECRET": servicetitan.CLIENT_SECRET,
         "MARCONE_CLIENT_ID": marcone.CLIENT_ID,
         "MARCONE_CLIENT_SECRET": marcone.CLIENT_SECRET,
+        "CC_TOKEN": contractor_commerce.TOKEN,
+        "CC_WEBHOOK_SECRET": secrets.token_hex(16),
     }
 
 

@@ -26,7 +26,11 @@ SERVICES = (
     ("SVC-HEAT-TUNE", "Heating tune-up", "service", "109.00"),
     ("SVC-DRYER-VENT", "Dryer vent cleaning", "service", "139.00"),
     ("MEM-CAHABA", "Cahaba care plan, one system", "membership", "21.00"),
+    ("MEM-CORE", "Cahaba home plan, first system", "membership", "25.00"),
+    ("MEM-ADDON", "Cahaba home plan, further system", "membership", "9.00"),
 )
+LINKS = {"MEM-CAHABA": (2101, 2201), "MEM-CORE": (2102, 2202), "MEM-ADDON": (2102, 2203)}
+"""Membership type and sale task in ServiceTitan, by SKU."""
 BUYERS: tuple[Json, ...] = (
     {
         "first_name": "Lenora", "last_name": "Pike", "email": "lenora.pike@example.com", "phone": "(205) 555-0171",
@@ -70,12 +74,19 @@ def new_store(clock: Clock) -> Store:
             "purchase_types": ["subscription"] if is_membership else ["one_time", "subscription"],
             "scheduling_url": "https://shop.example.com/schedule" if is_membership else None,
             "terms_document": "https://shop.example.com/terms/care-plan" if is_membership else None,
-            "servicetitan": {"membership_type_id": 2101, "sale_task_id": 2201} if is_membership else None,
+            "servicetitan": _link(sku),
             "active": True,
             "created_at": OPENED,
             "updated_at": OPENED,
         }
     return store
+
+
+def _link(sku: str) -> Json | None:
+    if sku not in LINKS:
+        return None
+    membership_type, sale_task = LINKS[sku]
+    return {"membership_type_id": membership_type, "sale_task_id": sale_task}
 
 
 def product(product_id: int, sku: str, name: str, price: str, subscription_price: str | None, **more: Any) -> Json:

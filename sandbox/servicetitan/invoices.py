@@ -23,7 +23,7 @@ from sandbox.servicetitan.queries import (
     page_of,
     within,
 )
-from sandbox.servicetitan.shop_records import Equipment, Material
+from sandbox.servicetitan.shop_records import Equipment, Item, Service
 from sandbox.servicetitan.state import Titan, found
 from sandbox.strict import Id, Number, QueryInt, QueryNumber, QueryTime, StrictBody, read_body, read_query
 
@@ -61,15 +61,16 @@ class InvoicesQuery(Ids, Dates, Sorted):
     order_by_direction: Literal["asc", "ascending", "desc", "descending"] = "asc"
 
     def wants(self, one: Invoice, titan: Titan) -> bool:
-        """Tell whether the invoice passes every filter. None here has a batch, custom fields or an adjustment."""
-        total, balance = titan.total_of(one), titan.balance_of(one)
+        """Tell whether the invoice passes every filter. None here has a batch or custom fields."""
+        total, balance, job = titan.total_of(one), titan.balance_of(one), titan.jobs.get(one.job_id or 0)
         return (
             self.admits(one)
             and (self.active_state == "All" or one.active == (self.active_state == "ActiveOnly"))
-            and all(value is None for value in (self.batch_id, self.batch_number, self.adjustment_to_id))
+            and all(value is None for value in (self.batch_id, self.batch_number))
+            and is_or_any(self.adjustment_to_id, one.adjustment_to_id)
             and self.custom_fields is None
             and is_or_any(self.job_id, one.job_id)
-            and (self.job_number is None or titan.jobs[one.job_id].job_number == self.job_number)
+            and (self.job_number is None or (job is not None and job.job_number == self.job_number))
             and is_or_any(self.business_unit_id, one.business_unit_id)
             and is_or_any(self.customer_id, one.customer_id)
             and is_or_any(self.number, one.number)
@@ -121,8 +122,8 @@ class PaymentMark(StrictBody):
     settlement_date: AwareDatetime | None = None
 
 
-class InvoicePatch(StrictBody):
-    """Source: accounting-v2 `InvoiceUpdateRequest`."""
+class InvoiceHead(StrictBody):
+    """What an adjustment's create and an invoice's change have in common."""
 
     number: str | None = None
     type_id: int | None = None
@@ -140,6 +141,17 @@ class InvoicePatch(StrictBody):
     assigned_to_id: int | None = None
     budget_code_id: int | None = None
     items: list[LineBody] | None = None
+
+
+class AdjustmentBody(InvoiceHead):
+    """Source: accounting-v2 `AdjustmentInvoiceCreateRequest`."""
+
+    adjustment_to_id: int
+
+
+class InvoicePatch(InvoiceHead):
+    """Source: accounting-v2 `InvoiceUpdateRequest`."""
+
     due_date: str | None = None
     payments: list[PaymentMark] | None = None
 
@@ -152,14 +164,45 @@ async def list_invoices(request: Request, titan: TheTitan) -> JSONResponse:
     rows = [
         one
         for one in titan.invoices.values()
-        if one.job_id in titan.jobs
+        if (one.job_id is None or one.job_id in titan.jobs)
         and query.wants(one, titan)
         and (not many["statuses"] or one.status in many["statuses"])
         and (not many["reviewStatuses"] or one.review_status in many["reviewStatuses"])
         and (not many["assignedToIds"] or str(one.assigned_to_id) in many["assignedToIds"])
-        and (not many["invoiceConfigurations"] or "JobInvoice" in many["invoiceConfigurations"])
+        and (not many["invoiceConfigurations"] or one.configuration in many["invoiceConfigurations"])
     ]
     return page_of(rows, query, lambda one: shown(titan, one))
+
+
+@router.post("/invoices")
+async def create_adjustment(request: Request, titan: TheTitan) -> JSONResponse:
+    """Create an invoice that corrects another one; the answer is its id, nothing else. Sent twice, there are two."""
+    no_query(request)
+    body = await read_body(AdjustmentBody, request)
+    corrected = found(titan.invoices, body.adjustment_to_id, "Invoice", status=400)
+    assert isinstance(corrected, Invoice)
+    if corrected.adjustment_to_id is not None:
+        raise RefusedError(400, "An adjustment cannot be adjusted.", {"adjustmentToId": ["is an adjustment"]})
+    number = titan.new_id()
+    before = [one for one in titan.invoices.values() if one.adjustment_to_id == corrected.id]
+    invoice = Invoice(
+        id=number,
+        job_id=corrected.job_id,
+        number=f"{corrected.number}-A{len(before) + 1}",
+        customer_id=corrected.customer_id,
+        location_id=corrected.location_id,
+        business_unit_id=corrected.business_unit_id,
+        configuration=corrected.configuration,
+        adjustment_to_id=corrected.id,
+        tax_zone_id=corrected.tax_zone_id,
+        invoiced_on=titan.now(),
+        created_on=titan.now(),
+        modified_on=titan.now(),
+    )
+    _write_head(titan, invoice, body)
+    titan.invoices[invoice.id] = invoice
+    titan.money_moved(invoice)
+    return JSONResponse(invoice.id)
 
 
 @router.patch("/invoices/{id}/items")
@@ -192,20 +235,10 @@ async def patch_invoice(request: Request, titan: TheTitan, invoice_id: Id) -> Re
     no_query(request)
     body = await read_body(InvoicePatch, request)
     invoice = _open_invoice(titan, invoice_id)
-    if body.tax_zone_id is not None:
-        found(titan.tax_zones, body.tax_zone_id, "Tax zone", status=400)
     due = _day(body.due_date) if body.due_date is not None else None
     for mark in body.payments or []:
         found(titan.payments, mark.id, "Payment", status=400)
-    lines = _merged(titan, invoice, body.items or [])
-    if body.subtotal is not None and body.subtotal != sum(line.total for line in lines):
-        raise RefusedError(400, "The subtotal is not the sum of the items.", {"subtotal": ["does not add up"]})
-    invoice.lines = lines
-    for name in ("number", "invoiced_on", "tax_zone_id", "summary", "export_id", "review_status", "assigned_to_id"):
-        if getattr(body, name) is not None:
-            setattr(invoice, name, getattr(body, name))
-    if body.tax is not None:
-        invoice.tax_set = body.tax
+    _write_head(titan, invoice, body)
     if due is not None:
         invoice.due_date = due
     titan.money_moved(invoice)
@@ -214,8 +247,9 @@ async def patch_invoice(request: Request, titan: TheTitan, invoice_id: Id) -> Re
 
 def shown(titan: Titan, one: Invoice) -> dict[str, Any]:
     """Return the invoice as `InvoiceResponse`."""
-    job, customer, location = titan.jobs[one.job_id], titan.customers[one.customer_id], titan.locations[one.location_id]
-    unit, kind = titan.business_units[one.business_unit_id], titan.job_types[job.job_type_id]
+    job, unit = titan.jobs.get(one.job_id or 0), titan.business_units[one.business_unit_id]
+    customer, location = titan.customers[one.customer_id], titan.locations[one.location_id]
+    kind = titan.job_types[job.job_type_id].name if job else None
     address = {"street", "unit", "city", "state", "zip", "country"}
     zone = titan.tax_zones.get(one.tax_zone_id or 0)
     return {
@@ -243,8 +277,8 @@ def shown(titan: Titan, one: Invoice) -> dict[str, Any]:
         "depositedOn": None,
         "createdOn": as_wire(one.created_on),
         "modifiedOn": as_wire(one.modified_on),
-        "adjustmentToId": None,
-        "job": {"id": job.id, "number": job.job_number, "type": kind.name},
+        "adjustmentToId": one.adjustment_to_id,
+        "job": {"id": job.id, "number": job.job_number, "type": kind} if job else None,
         "projectId": None,
         "royalty": None,
         "employeeInfo": None,
@@ -260,10 +294,25 @@ def shown(titan: Titan, one: Invoice) -> dict[str, Any]:
         "importId": None,
         "exportId": one.export_id,
         "materialSkuId": None,
-        "membershipId": None,
+        "membershipId": one.membership_id,
         "paidOn": as_wire(one.paid_on) if one.paid_on else None,
-        "invoiceConfiguration": "JobInvoice",
+        "invoiceConfiguration": one.configuration,
     }
+
+
+def _write_head(titan: Titan, invoice: Invoice, body: InvoiceHead) -> None:
+    """Write what was sent on the invoice; nothing is kept until all is accepted."""
+    if body.tax_zone_id is not None:
+        found(titan.tax_zones, body.tax_zone_id, "Tax zone", status=400)
+    lines = _merged(titan, invoice, body.items or [])
+    if body.subtotal is not None and body.subtotal != sum(line.total for line in lines):
+        raise RefusedError(400, "The subtotal is not the sum of the items.", {"subtotal": ["does not add up"]})
+    invoice.lines = lines
+    for name in ("number", "invoiced_on", "tax_zone_id", "summary", "export_id", "review_status", "assigned_to_id"):
+        if getattr(body, name) is not None:
+            setattr(invoice, name, getattr(body, name))
+    if body.tax is not None:
+        invoice.tax_set = body.tax
 
 
 def _repeated(request: Request) -> dict[str, list[str]]:
@@ -322,7 +371,7 @@ def _line(titan: Titan, sent: LineBody, before: InvoiceLine | None) -> InvoiceLi
         id=before.id if before else titan.new_id(),
         sku_id=sku.id,
         sku_name=sku.code,
-        sku_type="Equipment" if isinstance(sku, Equipment) else "Material",
+        sku_type=_kind_of(sku),
         display_name=sku.display_name,
         description=sent.description,
         quantity=sent.quantity,
@@ -338,9 +387,15 @@ def _line(titan: Titan, sent: LineBody, before: InvoiceLine | None) -> InvoiceLi
     )
 
 
-def _sku(titan: Titan, sent: LineBody, before: InvoiceLine | None) -> Material | Equipment:
+def _kind_of(sku: Item) -> Literal["Service", "Material", "Equipment"]:
+    if isinstance(sku, Service):
+        return "Service"
+    return "Equipment" if isinstance(sku, Equipment) else "Material"
+
+
+def _sku(titan: Titan, sent: LineBody, before: InvoiceLine | None) -> Item:
     """Return the line's pricebook item, by id or by code; an unchanged line keeps its own."""
-    items: dict[int, Material | Equipment] = {**titan.materials, **titan.equipment}
+    items = titan.items()
     wanted = sent.sku_id if sent.sku_id is not None or sent.sku_name is not None or before is None else before.sku_id
     named = [one for one in items.values() if one.active and one.code == sent.sku_name] if sent.sku_name else []
     item = items.get(wanted) if wanted is not None else next(iter(named), None)

@@ -136,6 +136,8 @@ class InvoiceLine(Dated):
     taxable: bool
     add_on: bool = False
     technician_id: int | None = None
+    membership_type_id: int = 0
+    """The membership a sale task sells; 0: none."""
     accounts: tuple[GlAccount | None, GlAccount | None, GlAccount | None] = (None, None, None)
     """Income, cost of sale, asset."""
 
@@ -167,7 +169,7 @@ class InvoiceLine(Dated):
             "generalLedgerAccount": income.brief() if income else None,
             "costOfSaleAccount": cost_of_sale.brief() if cost_of_sale else None,
             "assetAccount": asset.brief() if asset else None,
-            "membershipTypeId": 0,
+            "membershipTypeId": self.membership_type_id,
             "itemGroup": None,
             "displayName": self.display_name,
             "soldHours": 0.0,
@@ -192,11 +194,16 @@ class InvoiceLine(Dated):
 class Invoice(Dated):
     """An invoice, as it is kept; `accounting.py` shows it. Money in US dollars."""
 
-    job_id: int
+    job_id: int | None
+    """None: the invoice of a membership sale."""
     number: str
     customer_id: int
     location_id: int
     business_unit_id: int
+    configuration: Literal["JobInvoice", "MembershipInvoice"] = "JobInvoice"
+    adjustment_to_id: int | None = None
+    """The invoice this one corrects: its amounts are added to that one's by the books, not here."""
+    membership_id: int | None = None
     status: PostStatus = "Pending"
     review_status: ReviewStatus = "NeedsReview"
     invoiced_on: datetime

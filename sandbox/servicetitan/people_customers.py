@@ -41,7 +41,8 @@ async def merge(request: Request, titan: TheTitan, customer_id: int) -> JSONResp
     stays = found(titan.customers, body.into, "Customer", status=400)
     if stays.id == customer.id or not stays.active:
         raise RefusedError(400, "A customer is merged into another one that is active.")
-    for records in (titan.contacts, titan.locations, titan.jobs, titan.appointments, titan.invoices, titan.payments):
+    moving = (titan.contacts, titan.locations, titan.jobs, titan.appointments, titan.invoices, titan.payments)
+    for records in (*moving, titan.memberships):
         for one in records.values():
             if one.customer_id == customer.id:
                 one.customer_id = stays.id

@@ -13,14 +13,16 @@ from sandbox.errors import RefusedError
 from sandbox.servicetitan.door import TheTitan
 from sandbox.servicetitan.money_records import Campaign, GlAccount, PaymentType, PostStatus
 from sandbox.servicetitan.office_customers import add_window, named
-from sandbox.servicetitan.shop_records import BusinessUnit, JobType, TagType, Technician
+from sandbox.servicetitan.shop_records import BusinessUnit, JobType, Reason, TagType, Technician
 from sandbox.servicetitan.state import Titan
 from sandbox.servicetitan.switches import Switches
 from sandbox.strict import PeopleBody, read_body
 
 router = APIRouter(prefix="/_sandbox/servicetitan")
 
-Kind = Literal["business_unit", "campaign", "job_type", "tag_type", "technician", "payment_type", "gl_account"]
+Kind = Literal[
+    "business_unit", "campaign", "job_type", "tag_type", "technician", "payment_type", "gl_account", "cancel_reason"
+]
 
 
 class SettingBody(PeopleBody):
@@ -35,6 +37,12 @@ class SettingBody(PeopleBody):
     type: str | None = None
     subtype: str | None = None
     """General ledger accounts only."""
+    currency: str | None = None
+    """Business units only."""
+    priority: str | None = None
+    """Job types only."""
+    business_units: list[str] | None = None
+    """Job types only: names of the units that may book it; none: all."""
 
 
 class WindowsBody(PeopleBody):
@@ -60,8 +68,19 @@ async def change_setting(request: Request, titan: TheTitan) -> JSONResponse:
     if one is None:
         one = _new(titan, body)
         records[one.id] = one
-    fields = {"name": body.new_name, "active": body.active, "is_cash": body.is_cash}
-    for name, value in (fields | {"type": body.type, "subtype": body.subtype}).items():
+    units = body.business_units
+    unit_ids = [named(titan.business_units, name, "business unit").id for name in units or []]
+    fields = {
+        "name": body.new_name,
+        "active": body.active,
+        "is_cash": body.is_cash,
+        "type": body.type,
+        "subtype": body.subtype,
+        "currency": body.currency,
+        "priority": body.priority,
+        "business_unit_ids": None if units is None else unit_ids,
+    }
+    for name, value in fields.items():
         if value is not None:
             if name not in type(one).model_fields:
                 raise RefusedError(400, f"A {body.kind} has no {name}.", {name: ["unknown"]})
@@ -121,6 +140,7 @@ def _lists(titan: Titan) -> dict[Kind, dict[int, Any]]:
         "technician": titan.technicians,
         "payment_type": titan.payment_types,
         "gl_account": titan.gl_accounts,
+        "cancel_reason": titan.cancel_reasons,
     }
 
 
@@ -139,5 +159,7 @@ def _new(titan: Titan, body: SettingBody) -> Any:
             return Technician(user_id=titan.new_id(), positions=["DummyTech"], **made)
         case "payment_type":
             return PaymentType(**made)
+        case "cancel_reason":
+            return Reason(**made)
         case "gl_account":
             return GlAccount(type=body.type or "Income", subtype=body.subtype, **made)

@@ -14,7 +14,7 @@ from sandbox.servicetitan.bodies import ExternalBody, NewExternalBody, write_ext
 from sandbox.servicetitan.door import TheTitan, api
 from sandbox.servicetitan.office import MARCONE_VENDOR
 from sandbox.servicetitan.queries import guid_query, no_query
-from sandbox.servicetitan.shop_records import Asset, Equipment, Material, SkuVendor, Warranty
+from sandbox.servicetitan.shop_records import Asset, Equipment, Item, Material, Service, SkuVendor, Warranty
 from sandbox.servicetitan.state import Titan, found
 from sandbox.strict import Id, Number, StrictBody, read_body
 
@@ -75,6 +75,45 @@ class NewItem(StrictBody):
     other_vendors: list[VendorBody] | None = None
     assets: list[AssetBody] | None = None
     categories: list[int] | None = None
+    external_data: NewExternalBody | None = None
+
+
+class SkuLink(StrictBody):
+    """Source: pricebook-v2 `SkuLinkRequest`."""
+
+    sku_id: int
+    quantity: Number
+
+
+class NewService(StrictBody):
+    """Source: pricebook-v2 `ServiceCreateRequest`."""
+
+    code: str = Field(min_length=1)
+    description: str
+    display_name: str | None = None
+    active: bool | None = None
+    price: Number | None = None
+    member_price: Number | None = None
+    add_on_price: Number | None = None
+    add_on_member_price: Number | None = None
+    taxable: bool | None = None
+    account: str | None = None
+    intacct_gl_group_account: str | None = None
+    hours: Number | None = None
+    is_labor: bool | None = None
+    pays_commission: bool | None = None
+    bonus: Number | None = None
+    commission_bonus: Number | None = None
+    cross_sale_group: str | None = None
+    budget_cost_code: str | None = None
+    budget_cost_type: str | None = None
+    warranty: WarrantyBody | None = None
+    assets: list[AssetBody] | None = None
+    categories: list[int] | None = None
+    recommendations: list[int] | None = None
+    upgrades: list[int] | None = None
+    service_materials: list[SkuLink] | None = None
+    service_equipment: list[SkuLink] | None = None
     external_data: NewExternalBody | None = None
 
 
@@ -146,6 +185,38 @@ class EquipmentPatch(ItemPatch):
     is_configurable_equipment: bool = False
 
 
+class ServicePatch(StrictBody):
+    """Source: pricebook-v2 `ServiceUpdateRequest`. Nothing but the external data may be null."""
+
+    code: str = Field("", min_length=1)
+    description: str = ""
+    display_name: str = ""
+    active: bool = True
+    price: Number = Decimal(0)
+    member_price: Number = Decimal(0)
+    add_on_price: Number = Decimal(0)
+    add_on_member_price: Number = Decimal(0)
+    taxable: bool = False
+    account: str = ""
+    intacct_gl_group_account: str = ""
+    hours: Number = Decimal(0)
+    is_labor: bool = False
+    pays_commission: bool = False
+    bonus: Number = Decimal(0)
+    commission_bonus: Number = Decimal(0)
+    cross_sale_group: str = ""
+    budget_cost_code: str = ""
+    budget_cost_type: str = ""
+    warranty: WarrantyBody = Field(default_factory=lambda: WarrantyBody.model_construct(duration=0))
+    assets: list[AssetBody] = Field(default_factory=list)
+    categories: list[int] = Field(default_factory=list)
+    recommendations: list[int] = Field(default_factory=list)
+    upgrades: list[int] = Field(default_factory=list)
+    service_materials: list[SkuLink] = Field(default_factory=list)
+    service_equipment: list[SkuLink] = Field(default_factory=list)
+    external_data: ExternalBody | None = None
+
+
 @router.post("/materials")
 async def create_material(request: Request, titan: TheTitan) -> JSONResponse:
     """Create a material. A code in use may be used again, unless the switch `unique_codes` is on."""
@@ -166,6 +237,25 @@ async def create_equipment(request: Request, titan: TheTitan) -> JSONResponse:
     guid = write_external(equipment, body.external_data)
     titan.equipment[equipment.id] = equipment
     return JSONResponse(equipment.wire_for(guid), 201)
+
+
+@router.post("/services")
+async def create_service(request: Request, titan: TheTitan) -> JSONResponse:
+    """Create a service. Codes as with materials."""
+    no_query(request)
+    body = await read_body(NewService, request)
+    service = Service(**_new(titan, body))
+    guid = write_external(service, body.external_data)
+    titan.services[service.id] = service
+    return JSONResponse(service.wire_for(guid), 201)
+
+
+@router.patch("/services/{id}")
+async def patch_service(request: Request, titan: TheTitan, service_id: Id) -> JSONResponse:
+    """Change a service."""
+    no_query(request)
+    service = found(titan.services, service_id, "Service")
+    return _patch(titan, service, await read_body(ServicePatch, request))
 
 
 @router.patch("/materials/{id}")
@@ -191,14 +281,14 @@ async def get_equipment(request: Request, titan: TheTitan, equipment_id: Id) -> 
     return JSONResponse(found(titan.equipment, equipment_id, "Equipment").wire_for(guid))
 
 
-def _new(titan: Titan, body: NewItem) -> dict[str, Any]:
+def _new(titan: Titan, body: NewItem | NewService) -> dict[str, Any]:
     _check_code(titan, body.code)
     fields = _fields(titan, body)
     sent = {name: value for name, value in fields.items() if value is not None}
     return {"id": titan.new_id(), "created_on": titan.now(), "modified_on": titan.now(), **sent}
 
 
-def _patch(titan: Titan, item: Material | Equipment, body: ItemPatch) -> JSONResponse:
+def _patch(titan: Titan, item: Item, body: ItemPatch | ServicePatch) -> JSONResponse:
     if body.sent("code") and body.code != item.code:
         _check_code(titan, body.code)
     for name, value in _fields(titan, body).items():
@@ -209,19 +299,20 @@ def _patch(titan: Titan, item: Material | Equipment, body: ItemPatch) -> JSONRes
 
 
 def _check_code(titan: Titan, code: str) -> None:
-    items: list[Material | Equipment] = [*titan.materials.values(), *titan.equipment.values()]
-    if titan.switches.unique_codes and any(one.code == code and one.active for one in items):
+    if titan.switches.unique_codes and any(one.code == code and one.active for one in titan.items().values()):
         raise RefusedError(400, f"The code {code} is in use.", {"code": ["must be unique"]})
 
 
-def _fields(titan: Titan, body: NewItem | ItemPatch) -> dict[str, Any]:
+def _fields(titan: Titan, body: NewItem | NewService | ItemPatch | ServicePatch) -> dict[str, Any]:
     """Return what was sent as the record's own fields.
 
     Raises: RefusedError 400 for an account, a vendor or a category that is not there.
     """
     sent = {name: getattr(body, name) for name in body.model_fields_set if name != "external_data"}
-    if sent.get("categories"):
-        raise RefusedError(400, "There is no such category.", {"categories": ["not found"]})
+    sent.pop("intacct_gl_group_account", None)
+    for name in ("categories", "service_materials", "service_equipment"):
+        if sent.get(name):
+            raise RefusedError(400, f"The sandbox keeps no {name} of items.", {name: ["not found"]})
     _check_accounts(titan, sent)
     if sent.get("primary_vendor"):
         sent["primary_vendor"] = _vendor(titan, sent["primary_vendor"])
@@ -232,7 +323,7 @@ def _fields(titan: Titan, body: NewItem | ItemPatch) -> dict[str, Any]:
             Asset(type=one.type, alias=one.alias, url=one.url, is_default=bool(one.is_default))
             for one in sent["assets"]
         ]
-    for name in ("manufacturer_warranty", "service_provider_warranty"):
+    for name in ("manufacturer_warranty", "service_provider_warranty", "warranty"):
         if sent.get(name):
             sent[name] = Warranty(**sent[name].model_dump())
     return sent

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from sandbox.errors import RefusedError
 from sandbox.servicetitan.door import TheTitan, api
@@ -26,7 +27,7 @@ from sandbox.servicetitan.queries import (
     titan_query,
     within,
 )
-from sandbox.servicetitan.shop_records import Equipment, Material
+from sandbox.servicetitan.shop_records import Item
 from sandbox.servicetitan.state import found
 from sandbox.strict import Id, QueryBool, QueryIdList, QueryInt, QueryTime, read_query
 
@@ -74,7 +75,7 @@ class PricebookQuery(Ids, Dates, ActiveOnly, Sorted, External):
 
     search_text: str | None = Field(None, max_length=200)
 
-    def finds(self, item: Material | Equipment) -> bool:
+    def finds(self, item: Item) -> bool:
         """Tell whether the item passes every filter."""
         text = (item.display_name, item.code, item.description)
         return (
@@ -89,6 +90,21 @@ class MaterialsQuery(PricebookQuery):
 
     is_other_direct_cost: QueryBool | None = None
     cost_type_ids: QueryIdList | None = None
+
+
+class ServicesQuery(PricebookQuery):
+    """Source: pricebook-v2 `GET /services`."""
+
+    calculate_prices: QueryBool = False
+
+
+class ServiceQuery(BaseModel):
+    """Source: pricebook-v2 `GET /services/{id}`."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+    calculate_prices: QueryBool = False
+    external_data_application_guid: str | None = None
 
 
 class InstalledQuery(Ids, Dates, ActiveOnly, Sorted):
@@ -206,6 +222,22 @@ async def list_equipment(request: Request, titan: TheTitan) -> JSONResponse:
     query = titan_query(PricebookQuery, request)
     rows = [one for one in titan.equipment.values() if query.finds(one)]
     return page_of(rows, query, lambda one: one.wire_for(query.external_data_application_guid))
+
+
+@pricebook.get("/services")
+async def list_services(request: Request, titan: TheTitan) -> JSONResponse:
+    """List services. None here has a dynamic price, so calculating prices changes nothing."""
+    query = titan_query(ServicesQuery, request)
+    rows = [one for one in titan.services.values() if query.finds(one)]
+    return page_of(rows, query, lambda one: one.wire_for(query.external_data_application_guid))
+
+
+@pricebook.get("/services/{id}")
+async def get_service(request: Request, titan: TheTitan, service_id: Id) -> JSONResponse:
+    """Read one service."""
+    query = read_query(ServiceQuery, request, frozenset({APP_KEY_PARAMETER}))
+    service = found(titan.services, service_id, "Service")
+    return JSONResponse(service.wire_for(query.external_data_application_guid))
 
 
 @equipmentsystems.get("/installed-equipment")

@@ -13,7 +13,7 @@ from sandbox.servicetitan.state import Titan
 
 FIELDS = ("Part status", "Part ETA", "Part number", "Part quantity", "Model number", "Serial number")
 HOLD_REASONS = ("Waiting for parts", "Waiting for customer", "Weather")
-CANCEL_REASONS = ("Customer canceled", "Booked twice")
+CANCEL_REASONS = ("Customer canceled", "Booked twice", "Canceled in the online store")
 TECHNICIANS = (
     (501, "Dana Whitfield", "555-0111"),
     (502, "Luis Ortega", "555-0112"),

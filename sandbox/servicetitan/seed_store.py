@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sandbox.servicetitan.membership_records import DurationBilling, MembershipType
 from sandbox.servicetitan.money_records import (
     Campaign,
     CampaignCategory,
@@ -14,7 +15,7 @@ from sandbox.servicetitan.money_records import (
 )
 from sandbox.servicetitan.office_customers import NewContact, NewCustomer, NewPlace, add_window, enter_customer
 from sandbox.servicetitan.records import UTC_ZERO
-from sandbox.servicetitan.shop_records import BusinessUnit, JobType, Material, TagType, Technician
+from sandbox.servicetitan.shop_records import BusinessUnit, JobType, Material, Service, TagType, Technician
 from sandbox.servicetitan.state import Titan
 
 MADE = {"created_on": UTC_ZERO, "modified_on": UTC_ZERO}
@@ -37,6 +38,22 @@ TAGS = (
     "Store: one-time service",
     "Store: service subscription",
 )
+SERVICES = (
+    (1701, "SVC-COOL-TUNE", "Cooling tune-up", "119.00", None),
+    (1702, "SVC-HEAT-TUNE", "Heating tune-up", "109.00", None),
+    (1703, "SVC-DRYER-VENT", "Dryer vent cleaning", "139.00", None),
+    (2201, "MEM-CAHABA", "Cahaba care plan, one system", "21.00", 2101),
+    (2202, "MEM-CORE", "Cahaba home plan, first system", "25.00", 2102),
+    (2203, "MEM-ADDON", "Cahaba home plan, further system", "9.00", 2102),
+)
+"""Id, code, name, price, the membership type it sells: the services and sale tasks the store's catalogue refers to."""
+
+MEMBERSHIPS = (
+    (2101, "Cahaba care plan", ((2301, 12, "Monthly", "21.00"), (2302, 12, "Annual", "229.00"))),
+    (2102, "Cahaba home plan", ((2303, 12, "Monthly", "25.00"), (2304, 12, "Monthly", "9.00"))),
+)
+"""Id, name, and how it is sold: id, months, billing, price."""
+
 KNOWN = (
     NewCustomer(
         name="Harriet Colvin",
@@ -89,8 +106,36 @@ def fill_store_settings(titan: Titan) -> None:
         positions=["DummyTech"],
         **MADE,
     )
+    _fill_services(titan)
     for start, end in (("08:00", "12:00"), ("12:00", "16:00")):
         add_window(titan, start, end, [])
+
+
+def _fill_services(titan: Titan) -> None:
+    for number, code, name, price, membership in SERVICES:
+        titan.services[number] = Service(
+            id=number,
+            code=code,
+            display_name=name,
+            description=name,
+            price=Decimal(price),
+            account="Revenue",
+            membership_type_id=membership,
+            **MADE,
+        )
+    for number, name, ways in MEMBERSHIPS:
+        titan.membership_types[number] = MembershipType(id=number, name=name, **MADE)
+        for way, months, frequency, price in ways:
+            titan.duration_billings[way] = DurationBilling(
+                id=way,
+                duration=months,
+                billing_frequency=frequency,
+                sale_price=Decimal(price),
+                billing_price=Decimal(price),
+                renewal_price=Decimal(price),
+                created_on=UTC_ZERO,
+                membership_type_id=number,
+            )
 
 
 def fill_known_customers(titan: Titan) -> None:

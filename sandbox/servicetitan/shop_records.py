@@ -200,6 +200,52 @@ class Equipment(WithExternalData):
     general_ledger_account_id: int | None = None
 
 
+class Service(WithExternalData):
+    """Source: pricebook-v2 `ServiceGetResponse`. A membership's sale task is one too; no read says which."""
+
+    code: str
+    display_name: str | None = None
+    description: str = ""
+    warranty: Warranty | None = None
+    categories: list[None] = Field(default_factory=list)
+    price: Money = Decimal(0)
+    member_price: Money = Decimal(0)
+    add_on_price: Money = Decimal(0)
+    add_on_member_price: Money = Decimal(0)
+    taxable: bool = False
+    account: str | None = None
+    hours: Money = Decimal(0)
+    is_labor: bool | None = False
+    recommendations: list[int] = Field(default_factory=list)
+    upgrades: list[int] = Field(default_factory=list)
+    assets: list[Asset] = Field(default_factory=list)
+    service_materials: list[None] = Field(default_factory=list)
+    service_equipment: list[None] = Field(default_factory=list)
+    active: bool = True
+    cross_sale_group: str | None = None
+    pays_commission: bool = False
+    bonus: Money = Decimal(0)
+    commission_bonus: Money = Decimal(0)
+    source: str | None = None
+    external_id: str | None = None
+    business_unit_id: int | None = None
+    cost: Money = Decimal(0)
+    sold_by_commission: Money = Decimal(0)
+    default_asset_url: str | None = None
+    budget_cost_code: str | None = None
+    budget_cost_type: str | None = None
+    membership_type_id: int | None = Field(None, exclude=True)
+    """The membership this service sells, when it is a sale task."""
+    cost_of_sale_account: None = Field(None, exclude=True)
+    asset_account: None = Field(None, exclude=True)
+    is_inventory: Literal[False] = Field(default=False, exclude=True)
+    general_ledger_account_id: int | None = Field(None, exclude=True)
+
+
+Item = Material | Equipment | Service
+"""Anything an invoice line can sell."""
+
+
 class EstimateStatus(Part):
     """An estimate's status: on the answer it is an object [spec]."""
 

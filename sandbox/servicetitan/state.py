@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.clock import Clock
 from sandbox.errors import RefusedError
 from sandbox.servicetitan import TOKEN_LIFE_S
+from sandbox.servicetitan.membership_records import DurationBilling, Membership, MembershipType
 from sandbox.servicetitan.money_records import (
     ZERO,
     ArrivalWindow,
@@ -42,9 +43,11 @@ from sandbox.servicetitan.shop_records import (
     FieldType,
     Form,
     InstalledEquipment,
+    Item,
     JobType,
     Material,
     Reason,
+    Service,
     Submission,
     TagType,
     Technician,
@@ -70,6 +73,7 @@ class Titan:
     estimates: dict[int, Estimate] = field(default_factory=dict)
     materials: dict[int, Material] = field(default_factory=dict)
     equipment: dict[int, Equipment] = field(default_factory=dict)
+    services: dict[int, Service] = field(default_factory=dict)
     installed: dict[int, InstalledEquipment] = field(default_factory=dict)
     submissions: dict[int, Submission] = field(default_factory=dict)
     forms: dict[int, Form] = field(default_factory=dict)
@@ -87,6 +91,9 @@ class Titan:
     tax_zones: dict[int, TaxZone] = field(default_factory=dict)
     campaigns: dict[int, Campaign] = field(default_factory=dict)
     arrival_windows: dict[int, ArrivalWindow] = field(default_factory=dict)
+    membership_types: dict[int, MembershipType] = field(default_factory=dict)
+    duration_billings: dict[int, DurationBilling] = field(default_factory=dict)
+    memberships: dict[int, Membership] = field(default_factory=dict)
     switches: Switches = field(default_factory=Switches)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(71_000_001))
 
@@ -161,6 +168,10 @@ class Titan:
         """Return the account of this name, if there is one."""
         return next((one for one in self.gl_accounts.values() if one.name == name), None)
 
+    def items(self) -> dict[int, Item]:
+        """Return the pricebook: materials, equipment and services."""
+        return {**self.materials, **self.equipment, **self.services}
+
     def open_invoice(self, job: Job) -> Invoice:
         """Make the job's own invoice: it exists as soon as the job does [docs:acct]."""
         now = self.now()
@@ -209,8 +220,8 @@ class Titan:
         payments = self.splits_of(invoice)
         is_paid = bool(payments) and self.balance_of(invoice) <= 0
         invoice.paid_on = max(one.paid_on for one, _ in payments) if is_paid else None
-        job = self.jobs.get(invoice.job_id)
-        if job is not None and job.total != invoice.subtotal:
+        job = self.jobs.get(invoice.job_id or 0)
+        if job is not None and job.invoice_id == invoice.id and job.total != invoice.subtotal:
             job.total = invoice.subtotal
             self.touch(job)
         customer = self.customers.get(invoice.customer_id)
@@ -264,6 +275,7 @@ class Titan:
             "estimates": self.estimates,
             "materials": self.materials,
             "equipment": self.equipment,
+            "services": self.services,
             "installed_equipment": self.installed,
             "forms": self.forms,
             "submissions": self.submissions,
@@ -280,6 +292,9 @@ class Titan:
             "campaigns": self.campaigns,
             "arrival_windows": self.arrival_windows,
             "payments": self.payments,
+            "membership_types": self.membership_types,
+            "duration_billings": self.duration_billings,
+            "memberships": self.memberships,
         }
         shown: dict[str, Any] = {"jobs": [self.job_state(job) for job in self.jobs.values()]}
         for name, records in lists.items():
@@ -315,8 +330,13 @@ class Titan:
 def _shown(record: Part) -> dict[str, Any]:
     if isinstance(record, Contact):
         return {**record.wire(), "customerId": record.customer_id, "active": record.active}
+    if isinstance(record, Service):
+        shown = {"external_data": record.external, "membershipTypeId": record.membership_type_id}
+        return {**record.wire(), **shown}
     if isinstance(record, WithExternalData):
         return {**record.wire(), "external_data": record.external}
+    if isinstance(record, DurationBilling):
+        return {**record.wire(), "membershipTypeId": record.membership_type_id}
     if isinstance(record, PaymentType):
         return {**record.wire(), "active": record.active, "isCash": record.is_cash}
     return record.wire()

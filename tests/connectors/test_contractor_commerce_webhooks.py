@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contractor_commerce.webhooks import OrderEvent, OtherEvent, Refusal, read_event
+from connectors.contractor_commerce.webhooks import OrderEvent, OtherEvent, Refusal, read_event, refuse_unread
 from models.errors import SettingsError
 from models.shop import ContractorCommerceSettings
 from models.store_order import StoreOrder
@@ -85,6 +85,30 @@ def test_header_and_encoding_are_settings(encoding: str, signature: str) -> None
     chosen = settings(webhook_signature_header="X-Store-Hmac", webhook_signature_encoding=encoding)
     assert isinstance(read_event({"x-store-hmac": signature}, BODY, chosen), OrderEvent)
     assert refusal(read_event({"Signature": signature}, BODY, chosen)).status == 401
+
+
+def test_the_time_in_a_signature_is_not_judged() -> None:
+    """A try that comes after 12 hours may carry the first one's signature; a repeat adds nothing (ADR 0013)."""
+    stamped = f"t=1,v1={digest(b'1.' + BODY).hex()}"
+    answer = read_event({"Signature": stamped}, BODY, settings(webhook_signature_encoding="timestamped"))
+    assert isinstance(answer, OrderEvent)
+
+
+@pytest.mark.parametrize(
+    ("headers", "chosen", "token", "status"),
+    [
+        pytest.param({}, settings(), "", 401, id="no signature"),
+        pytest.param({}, by_path(), "wrong", 404, id="a wrong token"),
+        pytest.param({}, settings(webhook_secret=""), "", 403, id="no secret set"),
+        pytest.param({"Signature": "any"}, settings(), "", None, id="some signature: the body is needed to judge it"),
+        pytest.param({}, by_path(), TOKEN, None, id="the right token"),
+    ],
+)
+def test_what_needs_no_body_is_refused_before_one_is_read(
+    headers: dict[str, str], chosen: ContractorCommerceSettings, token: str, status: int | None
+) -> None:
+    refused = refuse_unread(headers, chosen, path_token=token)
+    assert (refused.status if refused else None) == status
 
 
 @pytest.mark.parametrize(
@@ -195,6 +219,9 @@ def test_an_order_that_cannot_be_read_is_still_named() -> None:
         pytest.param(b"1" * 10_000, id="a very long number"),
         pytest.param(body_of({"type": "order.created", "data": {"object": "order"}}), id="no event id"),
         pytest.param(body_of(event(id="")), id="an empty event id"),
+        pytest.param(body_of(event(id="e" * 201)), id="an endless event id"),
+        pytest.param(body_of(event(id="evt\n01")), id="an event id of two lines"),
+        pytest.param(body_of(event(data={"object": "order", "order": {"id": "9" * 201}})), id="an endless order id"),
         pytest.param(body_of(event(data={"object": "order"})), id="no order"),
         pytest.param(body_of(event(data={"object": "order", "order": {"id": None}})), id="an order without an id"),
         pytest.param(body_of(event(data=[])), id="data is a list"),

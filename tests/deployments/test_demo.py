@@ -177,9 +177,9 @@ def test_a_wrong_end_is_named(spoil: Any) -> None:
     spoil(state)
     wrong = [check for check in check_all(state, answered()) if not check.ok]
     assert wrong
-    assert {check.job for check in wrong} <= {"48213", "all"}
+    assert {check.record for check in wrong} <= {"48213", "all"}
 
 
 def test_a_question_nobody_answered_is_named() -> None:
     rows = answered()[1:]
-    assert any(check.job == "48213" and not check.ok for check in check_all(right_end(), rows))
+    assert any(check.record == "48213" and not check.ok for check in check_all(right_end(), rows))

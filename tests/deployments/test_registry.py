@@ -84,4 +84,20 @@ def test_a_process_can_also_be_run_in_the_foreground(process: Process) -> None:
 
 
 def test_only_a_flow_that_waits_for_people_has_no_limit() -> None:
-    assert [process.name for process in PROCESSES if not process.one_at_a_time] == ["parts-loop"]
+    assert [process.name for process in PROCESSES if not process.one_at_a_time] == ["order-change", "parts-loop"]
+
+
+def test_a_process_is_served_only_where_the_shop_file_has_what_it_needs(shop: Shop) -> None:
+    no_store = shop.model_copy(update={"contractor_commerce": None})
+    no_parts = shop.model_copy(update={"marcone": None})
+    assert {process.name for process in PROCESSES if not process.suits(no_store)} == {
+        "order-to-invoice",
+        "order-change",
+        "settings-refresh",
+    }
+    assert {process.name for process in PROCESSES if not process.suits(no_parts)} == {
+        "diagnosis-watch",
+        "parts-loop",
+        "eta-watch",
+    }
+    assert all(process.suits(shop) for process in PROCESSES)

@@ -49,7 +49,7 @@ async def test_what_happens_is_shown(shop: Shop) -> None:
 
 async def test_a_store_order_its_customer_job_invoice_and_payment_are_shown(shop: Shop) -> None:
     order = await shop.people("/contractor-commerce/orders", {"sku": "FLT-16X25X1-M8", "quantity": 2})
-    assert "none yet" in await page(shop)
+    assert "Nothing in ServiceTitan yet" in await page(shop)
     job = await shop.job()
     material = {"code": "FLT-16X25X1-M8", "description": "Filter", "account": "Revenue", "assetAccount": "Inventory"}
     sku = (await shop.st("POST", "pricebook", "/materials", json=material)).json()["id"]
@@ -64,7 +64,22 @@ async def test_a_store_order_its_customer_job_invoice_and_payment_are_shown(shop
     for words in (order["number"], "Lenora Pike", "$72.80", "$22.80", "Paid: Contractor Commerce", "Revenue · Inventory",
                   "Store order completed", "Harriet Colvin", "80.08 USD"):  # fmt: skip
         assert words in text, words
-    assert "none yet" not in text
+    assert "Nothing in ServiceTitan yet" not in text
+
+
+async def test_adjustments_and_memberships_are_shown(shop: Shop) -> None:
+    order = await shop.people("/contractor-commerce/orders", {"sku": "MEM-CAHABA", "purchase_type": "subscription"})
+    job = await shop.job()
+    await shop.st("PATCH", "jpm", f"/jobs/{job['id']}", json={"customerPo": order["number"]})
+    sale = {"customerId": job["customerId"], "businessUnitId": 303, "saleTaskId": 2201, "durationBillingId": 2302}
+    await shop.st("POST", "memberships", "/memberships/sale", json=sale | {"recurringServiceAction": "None"})
+    line = {"skuId": 1701, "description": "Tune-up", "quantity": 1, "unitPrice": 119}
+    await shop.st("PATCH", "accounting", f"/invoices/{job['invoiceId']}/items", json=line)
+    back = {"adjustmentToId": job["invoiceId"], "items": [line | {"unitPrice": -19.5}]}
+    await shop.st("POST", "accounting", "/invoices", json=back)
+    text = await page(shop)
+    for words in ("Cahaba care plan, active", "Adjustment 48213-A1", "-$19.50", "$229.00"):
+        assert words in text, words
 
 
 async def test_nothing_people_typed_becomes_markup(shop: Shop) -> None:

@@ -23,10 +23,12 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("order", sa.JSON(), nullable=False),
+        sa.Column("basket", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("stage_words", sa.Text(), nullable=False),
         sa.Column("settled_version", sa.Integer(), nullable=True),
         sa.Column("written", sa.JSON(), nullable=True),
+        sa.Column("ignored", sa.String(), nullable=False),
         sa.Column("is_cancel_asked", sa.Boolean(), nullable=False),
         sa.Column("refund_asked", sa.String(), nullable=False),
         sa.Column("customer", sa.BigInteger(), nullable=True),
@@ -44,6 +46,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_store_orders_due", "store_orders", ["shop", "stage", "ordered_at"])
     op.create_index("ix_store_orders_ordered", "store_orders", ["shop", "ordered_at"])
+    op.create_index("ix_store_orders_basket", "store_orders", ["shop", "basket", "ordered_at"])
     op.create_table(
         "store_events",
         sa.Column("shop", sa.String(), nullable=False),

@@ -1,0 +1,40 @@
+"""The keys a buyer is looked up by in our index of the tenant's contacts. One spelling for both sides.
+
+A key is folded text with its kind before it, such as "email:pat@example.com". There is none for a name: a name counts
+only with its address (OI-10), and the address finds fewer.
+Source: contracts/contractor_commerce/CHECKLIST.md OI-8 to OI-18.
+"""
+
+from __future__ import annotations
+
+from decisions.matching import BuyerKeys, keys_of
+from decisions.people import PlaceKey, email_keys, phone_keys, place_key
+from models.address import Address
+from models.store_order import StoreOrder
+
+
+def email_index_keys(email: str) -> tuple[str, ...]:
+    """Return the key of an e-mail; none when it is not usable."""
+    return tuple(f"email:{key}" for key in email_keys([email]))
+
+
+def phone_index_keys(phone: str) -> tuple[str, ...]:
+    """Return the keys of every number in a phone field."""
+    return tuple(f"phone:{key}" for key in sorted(phone_keys(phone)))
+
+
+def place_index_keys(address: Address) -> tuple[str, ...]:
+    """Return the key of an address; none when street or postal code is missing."""
+    return _place_keys(place_key(address.street, address.unit, address.zip, address.country))
+
+
+def buyer_index_keys(order: StoreOrder) -> tuple[str, ...]:
+    """Return everything an order's buyer can be found by, sorted."""
+    keys: BuyerKeys = keys_of(order.buyer, order.service_address)
+    emails = (f"email:{key}" for key in keys.emails)
+    phones = (f"phone:{key}" for key in keys.phones)
+    return tuple(sorted((*emails, *phones, *_place_keys(keys.place))))
+
+
+def _place_keys(place: PlaceKey | None) -> tuple[str, ...]:
+    return (f"place:{place.street}|{place.unit}|{place.zip}",) if place else ()

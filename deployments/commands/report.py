@@ -1,0 +1,122 @@
+"""`truckroll report`: what the store sold beside what ServiceTitan invoices, order by order."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from decisions.words import money
+from deployments import talk
+from deployments.commands.common import AsJson, iso, short, usage
+from models.base import utc_now
+from models.settings import HouseSettings
+from models.shop import Shop, load_shop
+
+if TYPE_CHECKING:
+    from decisions.order_report import OrderLine, OrderReport
+
+_DAYS = 30
+
+
+def report(
+    shop: Annotated[str, typer.Option(help="The shop, by the name of its file.")],
+    since: Annotated[
+        str | None, typer.Option(help="The first day, such as 2026-11-01; 30 days ago when left out.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="The last day; today when left out.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write every order to this file.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every order, not only those that differ.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what the online store sold in a period with ServiceTitan's invoices as they are now."""
+    found = load_shop(shop, HouseSettings().shops)
+    today = utc_now().astimezone(found.zone).date()
+    first, last = _day(since, "--since", today - timedelta(days=_DAYS)), _day(until, "--until", today)
+    if last < first:
+        raise usage("--until is before --since.")
+    result = asyncio.run(_read(found, first, last))
+    if csv is not None:
+        _write_csv(result, csv)
+    if as_json:
+        talk.print_json(_as_object(shop, first, last, result))
+        return
+    _show(shop, first, last, result, everything=everything)
+
+
+async def _read(shop: Shop, first: date, last: date) -> OrderReport:
+    from tasks.house import open_house
+    from tasks.order_report import read_order_report
+
+    begin, end = (datetime.combine(day, time(), shop.zone) for day in (first, last + timedelta(days=1)))
+    async with open_house(shop.name) as house:
+        return await read_order_report(house, begin, end)
+
+
+def _show(shop: str, first: date, last: date, result: OrderReport, *, everything: bool) -> None:
+    console = talk.out()
+    lines = result.lines if everything else result.differences
+    if lines:
+        shown = talk.table("", "Order!", "Placed!", "Stage", "Sold#", "Invoiced#", "Difference#", "Job!", "Why")
+        for line in lines:
+            invoiced = "" if line.invoiced is None else money(line.invoiced)
+            cells = (line.number, short(line.placed_at, shop), line.stage.value, money(line.sold), invoiced)
+            talk.add(shown, *cells, money(line.difference), line.job, line.words)
+        console.print(shown)
+    services = sum((line.services for line in result.lines), Decimal(0))
+    console.print(
+        f"{shop}, {first} to {last}: {len(result.lines)} orders; products sold {money(result.sold)}, "
+        f"invoiced {money(result.invoiced)}, difference {money(result.invoiced - result.sold)} "
+        f"in {len(result.differences)} orders. Services sold: {money(services)}, invoiced by ServiceTitan itself."
+    )
+
+
+def _as_object(shop: str, first: date, last: date, result: OrderReport) -> dict[str, Any]:
+    return {
+        "shop": shop,
+        "since": str(first),
+        "until": str(last),
+        "sold": str(result.sold),
+        "invoiced": str(result.invoiced),
+        "difference": str(result.invoiced - result.sold),
+        "orders": [_line(line) for line in result.lines],
+    }
+
+
+def _line(line: OrderLine) -> dict[str, Any]:
+    return {
+        "order": line.number,
+        "placed_at": iso(line.placed_at),
+        "stage": line.stage.value,
+        "sold": str(line.sold),
+        "services": str(line.services),
+        "refunded": str(line.refunded),
+        "invoiced": None if line.invoiced is None else str(line.invoiced),
+        "difference": str(line.difference),
+        "job": line.job,
+        "words": line.words,
+    }
+
+
+def _write_csv(result: OrderReport, path: Path) -> None:
+    """Cells that a spreadsheet would run as a formula are written as text (OI-71)."""
+    import pandas as pd
+
+    frame = pd.DataFrame([_line(line) for line in result.lines])
+    texts = ["order", "job", "words", "stage"]
+    if not frame.empty:
+        frame[texts] = frame[texts].map(lambda text: f"'{text}" if str(text).startswith(("=", "+", "-", "@")) else text)
+    frame.to_csv(path, index=False)
+
+
+def _day(written: str | None, option: str, otherwise: date) -> date:
+    if written is None:
+        return otherwise
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise usage(f"{option} {written} is no day: write it as 2026-11-01.") from None

@@ -1,0 +1,80 @@
+"""The job of a store order. Source: jpm-v2 `POST /jobs` [spec]; FACTS 2.6, 2.7; CHECKLIST OI-30 to OI-61."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from connectors.servicetitan.booking_schemas import NewJob, NewVisit
+from connectors.servicetitan.external import ExternalKey, external_value
+from connectors.servicetitan.schemas import Job
+from connectors.servicetitan.texts import as_html
+from decisions.order_plan import PartPlan
+from models.order_sync import BookedJob, CustomerAccount
+from models.store_order import StoreOrder
+from store.effects import model_codec
+from tasks.house import House, open_house
+from tasks.retrying import RETRY_DELAYS_S, is_unsettled
+
+JOB_KEY = "truckroll-job"
+"""The key of our external data on jobs: order id and part."""
+
+
+@task(
+    task_run_name="book the {plan.part.kind} job of {order.number}",
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_condition_fn=is_unsettled,
+)
+async def book_job(shop: str, order: StoreOrder, plan: PartPlan, account: CustomerAccount) -> BookedJob:
+    """Book the job of one part, once: after a lost answer it is looked for by our external data.
+
+    Its invoice is there at once. Raises: RejectedError with ServiceTitan's words; TransientError.
+    """
+    async with open_house(shop) as house:
+        ours = ExternalKey(house.shop.need_servicetitan().external_data_guid, JOB_KEY)
+        kind = plan.part.kind.value
+        value = external_value(f"{order.id}/{kind}")
+
+        async def create() -> BookedJob:
+            return _booked(kind, await house.servicetitan.create_job(_new_job(order, plan, account, ours, value)))
+
+        async def find() -> BookedJob | None:
+            found = await house.servicetitan.list_jobs_by_external_data(ours, [value])
+            return _booked(kind, min(found, key=lambda job: job.id)) if found else None
+
+        return await house.books.effects.once(
+            job_effect(house, order, kind), create=create, find=find, codec=model_codec(BookedJob), wait_s=30
+        )
+
+
+def job_effect(house: House, order: StoreOrder, kind: str) -> str:
+    """Return the ledger's key of a part's job."""
+    return f"{house.shop.name}/order/{order.id}/{kind}/job"
+
+
+def _new_job(order: StoreOrder, plan: PartPlan, account: CustomerAccount, ours: ExternalKey, value: str) -> NewJob:
+    visit, window = plan.visit, plan.visit.window
+    return NewJob(
+        customer_id=account.customer,
+        location_id=account.location,
+        business_unit_id=plan.business_unit,
+        job_type_id=plan.job_type,
+        campaign_id=plan.campaign,
+        priority=plan.choices.priority,
+        appointments=(
+            NewVisit(
+                start=visit.start,
+                end=visit.end,
+                arrival_window_start=window.starts_at if window else None,
+                arrival_window_end=window.ends_at if window else None,
+                technician_ids=(plan.technician,) if plan.technician is not None else (),
+            ),
+        ),
+        summary=as_html(plan.summary),
+        external_data=ours.holding(value),
+        customer_po=order.number or None,
+    )
+
+
+def _booked(kind: str, job: Job) -> BookedJob:
+    return BookedJob(kind=kind, job=job.id, number=job.job_number or str(job.id), invoice=job.invoice_id)

@@ -1,0 +1,86 @@
+"""Order to invoice under Prefect, against the sandbox: what the store sold is in ServiceTitan, to the cent, once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from flows.running import run_process
+from models.order_sync import OrderStage
+from models.report import RunReport
+from tests.tasks.conftest import Counter, a_shop, counter
+
+__all__ = ["counter"]
+
+ROBIN = {
+    "first_name": "Robin",
+    "last_name": "Sample",
+    "email": "robin.sample@example.com",
+    "phone": "205-555-0177",
+    "line1": "12 Elm Street",
+    "city": "Hoover",
+    "state": "AL",
+    "zip": "35244",
+}
+FILTER = {"sku": "FLT-16X25X1-M8", "quantity": 2}
+
+
+async def run() -> RunReport:
+    return await run_process("order-to-invoice", "demo")
+
+
+def outcomes(report: RunReport) -> dict[str, str]:
+    return {item.id: item.outcome for item in report.items}
+
+
+async def invoice_of(counter: Counter, number: str) -> Any:
+    row = await counter.books.store_orders.by_number("demo", number)
+    assert row is not None
+    [part] = [part for part in row.parts if part["kind"] == "product"]
+    [invoice] = await counter.st.list_invoices([part["invoice"]])
+    return invoice
+
+
+async def test_a_filter_becomes_customer_job_invoice_and_payment(counter: Counter) -> None:
+    """OI-4, OI-26, OI-27, OI-29, OI-39, OI-41, OI-42, OI-45, OI-48, OI-63: the plain case, to the cent."""
+    order = await counter.sell(**FILTER, **ROBIN, shipping="6.95")
+    report = await run()
+    assert outcomes(report) == {order.number: "synced"}
+    invoice = await invoice_of(counter, order.number)
+    assert invoice.total == order.grand_total
+    assert invoice.balance == Decimal(0)
+
+
+async def test_a_second_pass_writes_nothing(counter: Counter) -> None:
+    """OI-67: what is written stays as it is; the next pass asks the store only."""
+    await counter.sell(**FILTER, **ROBIN)
+    await run()
+    await counter.calls()
+    report = await run()
+    assert report.items == []
+    assert all(call.startswith("GET /contractor-commerce/orders") for call in await counter.calls())
+
+
+async def test_an_order_that_needs_a_person_does_not_stop_the_others(counter: Counter) -> None:
+    """OI-18, OI-70: an impossible postal code is held with reason and fix; the other order goes through."""
+    bad = await counter.sell(**FILTER, **{**ROBIN, "zip": "8504O"})
+    good = await counter.sell(**FILTER, **{**ROBIN, "email": "kim@example.com", "phone": "205-555-0178", "line1": "9 Oak Ave"})
+    report = await run()
+    assert outcomes(report) == {bad.number: "held", good.number: "synced"}
+    [held] = await counter.books.held.list("demo")
+    assert (held.record, held.field) == (bad.number, "service_address.zip")
+    row = await counter.books.store_orders.by_number("demo", bad.number)
+    assert row is not None
+    assert row.stage == OrderStage.HELD
+
+
+async def test_both_switched_off_writes_nothing(counter: Counter) -> None:
+    """OI-1, OI-5, OI-20, OI-50: nothing is written, the list says why, and switching on takes effect on the next order."""
+    counter.use(a_shop(products={"enabled": False}, services={"enabled": False}))
+    order = await counter.sell(**FILTER, **ROBIN)
+    report = await run()
+    assert outcomes(report) == {order.number: "ignored"}
+    assert not [call for call in await counter.calls() if "/servicetitan/" in call]
+    counter.use(a_shop())
+    await counter.tell(f"/contractor-commerce/orders/{order.id}/complete")
+    assert outcomes(await run()) == {order.number: "ignored"}

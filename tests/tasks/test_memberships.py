@@ -1,0 +1,189 @@
+"""Memberships the store sold are sold in ServiceTitan, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.errors import HeldError, RejectedError
+from models.store_order import LineKind, StoreLine, StoreOrder
+from tasks.memberships import sell_memberships
+from tests.tasks.conftest import Counter, a_shop
+from tests.tasks.money import SERVICE_UNIT, Booked, book, lose, service_choices, short
+from tests.unit.orders import line, order
+
+CARE, CARE_TASK = 2101, 2201
+HOME, CORE_TASK, ADD_ON_TASK = 2102, 2202, 2203
+MONTHLY, YEARLY, CORE, ADD_ON = 2301, 2302, 2303, 2304
+
+
+def member(task: int = CARE_TASK, quantity: int = 1, price: str = "21.00", **changes: Any) -> StoreLine:
+    its_type = CARE if task == CARE_TASK else HOME
+    facts = {"membership_type_id": its_type, "sale_task_id": task, **changes}
+    return line(kind=LineKind.MEMBERSHIP, sku=f"MEM-{task}", quantity=quantity, unit_price=Decimal(price), **facts)
+
+
+async def sell(bought: StoreOrder, booked: Booked) -> tuple[int, ...]:
+    return await sell_memberships.fn("demo", bought, booked.account, service_choices())
+
+
+async def sales(counter: Counter) -> list[dict[str, Any]]:
+    """Return the bodies of all sales."""
+    rows = (await counter.people.get("/_sandbox/requests")).json()["requests"]
+    return [row["body"] for row in rows if row["path"].endswith("/memberships/sale")]
+
+
+async def held_of(counter: Counter, booked: Booked) -> list[tuple[int, int]]:
+    """Return id and type of the customer's memberships."""
+    return [(one.id, one.membership_type_id) for one in await counter.st.list_memberships([booked.customer])]
+
+
+async def test_a_membership_is_sold_with_the_shop_s_choices(counter: Counter) -> None:
+    """OI-66: type and sale task of the store's service, the term at the line's price, unit, location, recurring services."""
+    booked = await book(counter)
+    (made,) = await sell(order(member()), booked)
+    assert short(await counter.calls()) == [
+        "GET membership-types",
+        f"GET membership-types/{CARE}/duration-billing-items",
+        "POST memberships/sale",
+    ]
+    assert await held_of(counter, booked) == [(made, CARE)]
+    assert await sales(counter) == [
+        {
+            "customerId": booked.customer,
+            "businessUnitId": SERVICE_UNIT,
+            "saleTaskId": CARE_TASK,
+            "durationBillingId": MONTHLY,
+            "locationId": booked.location,
+            "recurringServiceAction": "All",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sold"),
+    [
+        pytest.param([member(quantity=2)], [(CARE_TASK, MONTHLY)] * 2, id="several of one SKU"),
+        pytest.param([member(price="229.00")], [(CARE_TASK, YEARLY)], id="one SKU, by its price"),
+        pytest.param(
+            [member(CORE_TASK, price="25.00"), member(ADD_ON_TASK, 2, "9.00", id="2")],
+            [(CORE_TASK, CORE), (ADD_ON_TASK, ADD_ON), (ADD_ON_TASK, ADD_ON)],
+            id="core and add-ons",
+        ),
+    ],
+)
+async def test_each_way_gives_the_right_memberships(
+    counter: Counter, lines: list[StoreLine], sold: list[tuple[int, int]]
+) -> None:
+    """OI-66: one sale for each piece; sold again it costs no call."""
+    booked = await book(counter)
+    made = await sell(order(*lines), booked)
+    assert [(one["saleTaskId"], one["durationBillingId"]) for one in await sales(counter)] == sold
+    assert len(set(made)) == len(sold)
+    await counter.calls()
+    assert await sell(order(*lines), booked) == made
+    assert await counter.calls() == []
+
+
+@pytest.mark.parametrize(("action", "place"), [("Single", True), ("None", False), ("All", False)])
+async def test_recurring_services_go_where_the_shop_wants_them(counter: Counter, action: str, place: bool) -> None:
+    """OI-66."""
+    counter.use(a_shop(services={"recurring_services": action}))
+    booked = await book(counter)
+    await sell(order(member()), booked)
+    (body,) = await sales(counter)
+    assert body["recurringServiceAction"] == action
+    assert body.get("recurringLocationId") == (booked.location if place else None)
+
+
+@pytest.mark.parametrize(
+    "bought",
+    [
+        pytest.param(order(member(), subscription_sequence=2), id="renewal"),
+        pytest.param(order(line(kind=LineKind.SERVICE), line(id="2")), id="no membership"),
+    ],
+)
+async def test_nothing_is_sold_where_nothing_was(counter: Counter, bought: StoreOrder) -> None:
+    """OI-3, OI-66: a renewal is a charge, not another sale."""
+    booked = await book(counter)
+    assert await sell(bought, booked) == ()
+    assert await counter.calls() == []
+
+
+@pytest.mark.parametrize("skip", range(3))
+async def test_a_sale_whose_answer_was_lost_is_found(counter: Counter, skip: int) -> None:
+    """OI-66, OI-67: among memberships of before, of another type and of another order of the customer."""
+    booked = await book(counter)
+    earlier = await sell(order(member(quantity=2), id="7", number="CC-7"), booked)
+    await lose(counter, "POST /memberships/*", skip=skip)
+    made = await sell(order(member(), member(CORE_TASK, price="25.00", id="2"), member(id="3")), booked)
+    assert len(set(made)) == 3
+    assert {*earlier, *made} == {number for number, _ in await held_of(counter, booked)}
+
+
+async def test_a_sale_that_never_arrived_is_made_again(counter: Counter) -> None:
+    """OI-67: a membership from before the order was placed is not taken for it."""
+    booked = await book(counter)
+    await sell(order(member(), id="7", number="CC-7"), booked)
+    with_theirs = await counter.st.list_memberships([booked.customer])
+    bought = order(member(), created_at=with_theirs[0].created_on + timedelta(seconds=1))
+    await counter.tell("/clock/advance", hours=1)
+    await counter.tell("/faults", match="POST /servicetitan/memberships/*", kind="status", status=500)
+    (made,) = await sell(bought, booked)
+    assert len(await held_of(counter, booked)) == 2
+    assert made != with_theirs[0].id
+
+
+async def test_two_orders_of_one_customer_at_once_each_have_their_own(counter: Counter) -> None:
+    """OI-67: also when answers are lost."""
+    booked = await book(counter)
+    await lose(counter, "POST /memberships/*", times=3)
+    orders = [order(member(quantity=2), id=str(at), number=f"CC-{at}") for at in range(3)]
+    made = await asyncio.gather(*(sell(one, booked) for one in orders))
+    everything = [number for some in made for number in some]
+    assert sorted(everything) == sorted(number for number, _ in await held_of(counter, booked))
+    assert len(everything) == 6
+
+
+async def test_an_unknown_membership_type_is_held(counter: Counter) -> None:
+    """OI-66, OI-70: it names line and field, and nothing of the order is sold."""
+    booked = await book(counter)
+    with pytest.raises(HeldError, match="Line 2 of CC-1 names membership type 99, which ServiceTitan does not") as held:
+        await sell(order(member(), member(id="2", membership_type_id=99)), booked)
+    assert held.value.field == "lines.2.membership_type_id"
+    assert await held_of(counter, booked) == []
+
+
+async def test_a_membership_type_that_is_switched_off_is_held_until_it_is_on(counter: Counter) -> None:
+    """OI-66, OI-70."""
+    booked = await book(counter)
+    await counter.tell("/servicetitan/membership-types", name="Cahaba care plan", active=False)
+    with pytest.raises(HeldError, match=r"2101 \(Cahaba care plan\), which is switched off"):
+        await sell(order(member()), booked)
+    await counter.tell("/servicetitan/membership-types", name="Cahaba care plan", active=True)
+    assert len(await sell(order(member()), booked)) == 1
+
+
+async def test_no_term_at_the_price_is_held_with_the_terms(counter: Counter) -> None:
+    """OI-66, OI-70."""
+    booked = await book(counter)
+    with pytest.raises(HeldError) as held:
+        await sell(order(member(price="20.00")), booked)
+    assert held.value.message == (
+        "Line 1 of CC-1 costs $20.00, and membership type 2101 has no term at that price. Its active terms: "
+        "2301 (12 months, Monthly, $21.00 at the sale, $21.00 per billing) and "
+        "2302 (12 months, Annual, $229.00 at the sale, $229.00 per billing)."
+    )
+    assert await sales(counter) == []
+
+
+async def test_a_refused_sale_is_told_in_servicetitan_s_words(counter: Counter) -> None:
+    """OI-66, OI-70: a sale task of another membership."""
+    booked = await book(counter)
+    with pytest.raises(RejectedError, match="not sold like this"):
+        await sell(order(member(sale_task_id=CORE_TASK)), booked)
+    assert await held_of(counter, booked) == []
