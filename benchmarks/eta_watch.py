@@ -12,21 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import re
 import resource
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from benchmarks._stage import SECRETS, stage
 from connectors.marcone.client import Marcone
 from connectors.marcone.distributor import MarconeDistributor
 from decisions.messages import told_digest
@@ -41,25 +34,6 @@ from models.shop import load_shop
 from store import Books
 
 PART = "WPW10348269"
-SECRETS = {
-    "ST_APP_KEY": "sandbox-app-key",
-    "ST_CLIENT_ID": "sandbox-client",
-    "ST_CLIENT_SECRET": "sandbox-secret",
-    "MARCONE_CLIENT_ID": "sandbox-marcone",
-    "MARCONE_CLIENT_SECRET": "sandbox-marcone-secret",
-}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def shop_file(folder: Path, port: int) -> None:
-    text = (Path(__file__).resolve().parent.parent / "docs" / "shop.example.toml").read_text()
-    folder.mkdir(parents=True)
-    (folder / "demo.toml").write_text(re.sub(r"127\.0\.0\.1:8700", f"127.0.0.1:{port}", text))
 
 
 def terms_for(number: int) -> OrderTerms:
@@ -139,31 +113,15 @@ def most_in_a_minute(moments: list[datetime]) -> int:
 
 def measure(count: int) -> dict[str, Any]:
     """Follow `count` open orders in one run of a fresh home; return what was measured."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as scratch:
-        home, shops = Path(scratch) / "home", Path(scratch) / "shops"
-        home.mkdir()
-        shop_file(shops, port)
-        env = {**os.environ, **SECRETS, "TRUCKROLL_HOME": str(home), "TRUCKROLL_SHOPS": str(shops)}
-        env.pop("PREFECT_API_URL", None)
-        os.environ.update(SECRETS)
-        command = [sys.executable, "-m", "sandbox", "--port", str(port), "--smtp-port", "0"]
-        sandbox = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        truckroll = [sys.executable, "-m", "deployments.cli"]
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-                wait_for(http)
-                http.post(f"/_sandbox/marcone/parts/{PART}", json={"stock": {"601": 10_000}}).raise_for_status()
-                asyncio.run(place_orders(home, shops, count))
-                before = len(http.get("/_sandbox/requests").json()["requests"])
-                began = time.monotonic()
-                reply = run_measured([*truckroll, "run", "eta-watch", "--shop", "demo", "--json"], env)
-                seconds = time.monotonic() - began
-                calls = http.get("/_sandbox/requests").json()["requests"][before:]
-        finally:
-            subprocess.run([*truckroll, "down"], env=env, check=False, capture_output=True)
-            sandbox.terminate()
-            sandbox.wait()
+    os.environ.update(SECRETS)
+    with stage() as house:
+        house.http.post(f"/_sandbox/marcone/parts/{PART}", json={"stock": {"601": 10_000}}).raise_for_status()
+        asyncio.run(place_orders(house.home, house.shops, count))
+        before = len(house.calls())
+        began = time.monotonic()
+        reply = house.run("run", "eta-watch", "--shop", "demo", "--json")
+        seconds = time.monotonic() - began
+        calls = house.calls()[before:]
     marcone = [datetime.fromisoformat(call["at"]) for call in calls if call["path"].startswith("/marcone/orders")]
     return {
         "orders": count,
@@ -173,32 +131,6 @@ def measure(count: int) -> dict[str, Any]:
         "most_in_60_s": most_in_a_minute(sorted(marcone)),
         "peak_mb": reply["peak_mb"],
     }
-
-
-def wait_for(http: httpx.Client) -> None:
-    for _ in range(100):
-        try:
-            http.get("/_sandbox/health").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.2)
-        else:
-            return
-    raise SystemExit("The sandbox did not start.")
-
-
-def run_measured(command: list[str], env: dict[str, str]) -> dict[str, Any]:
-    """Run a command in a process of its own, and return its report with the peak memory of that process."""
-    watcher = (
-        "import json,resource,subprocess,sys;"
-        "done=subprocess.run(sys.argv[1:],capture_output=True,text=True);"
-        "sys.stderr.write(done.stderr[-2000:] if done.returncode else '');"
-        "peak=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss/1024;"
-        "print(json.dumps({'report':json.loads(done.stdout.splitlines()[-1]),'peak_mb':peak}))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", watcher, *command], env=env, check=True, capture_output=True, text=True
-    )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def main() -> None:

@@ -7,20 +7,25 @@ Source: contracts/contractor_commerce/CHECKLIST.md OI-8 to OI-18.
 
 from __future__ import annotations
 
+import hashlib
+
 from decisions.matching import BuyerKeys, keys_of
 from decisions.people import PlaceKey, email_keys, phone_keys, place_key
 from models.address import Address
 from models.store_order import StoreOrder
 
+LONGEST = 300
+"""Letters of a key. What a buyer types has no limit, and a database's index has one."""
+
 
 def email_index_keys(email: str) -> tuple[str, ...]:
     """Return the key of an e-mail; none when it is not usable."""
-    return tuple(f"email:{key}" for key in email_keys([email]))
+    return tuple(_key("email", key) for key in email_keys([email]))
 
 
 def phone_index_keys(phone: str) -> tuple[str, ...]:
     """Return the keys of every number in a phone field."""
-    return tuple(f"phone:{key}" for key in sorted(phone_keys(phone)))
+    return tuple(_key("phone", key) for key in sorted(phone_keys(phone)))
 
 
 def place_index_keys(address: Address) -> tuple[str, ...]:
@@ -31,10 +36,17 @@ def place_index_keys(address: Address) -> tuple[str, ...]:
 def buyer_index_keys(order: StoreOrder) -> tuple[str, ...]:
     """Return everything an order's buyer can be found by, sorted."""
     keys: BuyerKeys = keys_of(order.buyer, order.service_address)
-    emails = (f"email:{key}" for key in keys.emails)
-    phones = (f"phone:{key}" for key in keys.phones)
+    emails = (_key("email", key) for key in keys.emails)
+    phones = (_key("phone", key) for key in keys.phones)
     return tuple(sorted((*emails, *phones, *_place_keys(keys.place))))
 
 
 def _place_keys(place: PlaceKey | None) -> tuple[str, ...]:
-    return (f"place:{place.street}|{place.unit}|{place.zip}",) if place else ()
+    return (_key("place", f"{place.street}|{place.unit}|{place.zip}"),) if place else ()
+
+
+def _key(kind: str, folded: str) -> str:
+    """Name the kind. What is too long, or has signs a database refuses, is kept as its digest: equal stays equal."""
+    if len(folded) > LONGEST or not folded.isprintable():
+        folded = f"sha256 {hashlib.sha256(folded.encode()).hexdigest()}"
+    return f"{kind}:{folded}"

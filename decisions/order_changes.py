@@ -96,7 +96,7 @@ def _refund(amount: Decimal, jobs: Sequence[ConcernedJob]) -> tuple[tuple[Adjust
     """Take the refund off the product part's invoice, and no more than is on it."""
     product = next((one for one in jobs if one.invoice is not None and one.total is not None), None)
     if product is None or product.invoice is None or product.total is None:
-        return (), ["No invoice of this order is ours to adjust: see to a service's refund there by hand."]
+        return (), ["No invoice of ours is on this order: see to a service's refund in ServiceTitan by hand."]
     taken = min(amount, product.total)
     if taken <= _ZERO:
         return (), [f"The invoice of job {product.number} is at {money(product.total)}: there is nothing to take off."]

@@ -125,7 +125,7 @@ def connection_lines(shop: Shop) -> list[CheckLine]:
 
 def neighbour_lines() -> list[CheckLine]:
     """Name the features that are not part of Orders; switching Orders on does not switch them on (OI-65)."""
-    words = "a feature of its own, off: Orders does not switch it on, and nothing here does its work"
+    words = "off: a feature of its own, which Orders does not switch on"
     return [advice(name, words) for name in NEIGHBOURS]
 
 

@@ -33,8 +33,9 @@ def to_cents(amount: Decimal) -> Decimal:
 
 
 def money(amount: Decimal) -> str:
-    """Write US dollars, such as "$1,041.20"."""
-    return f"${to_cents(amount):,}"
+    """Write US dollars, such as "$1,041.20" or "-$3.00"."""
+    sign = "-" if amount < 0 else ""
+    return f"{sign}${abs(to_cents(amount)):,}"
 
 
 def days(count: int | None) -> str:

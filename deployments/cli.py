@@ -8,7 +8,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
-from deployments.commands import approvals, audit, demo, held, house, report, run, status
+from deployments.commands import approvals, audit, demo, held, house, report, run, setup, status
 from deployments.talk import explain
 from models.errors import TruckrollError
 
@@ -43,6 +43,9 @@ app.command("up")(house.up)
 app.command("down")(house.down)
 app.command("sandbox", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(house.sandbox)
 app.command("check")(house.check)
+app.command("setup")(setup.setup)
+app.command("connect")(setup.connect)
+app.command("disconnect")(setup.disconnect)
 app.command("run")(run.run)
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(held.app, name="held")

@@ -80,6 +80,8 @@ def client_environment(home: Home, api_url: str) -> dict[str, str]:
         "PREFECT_HOME": os.environ.get("PREFECT_HOME") or str(home.prefect),
         # A server that is busy or restarting is waited for, not taken for a failure of the run.
         "PREFECT_CLIENT_MAX_RETRIES": "10",
+        # A task that completed is seen as a task run; a line in the log for each would be thousands in a long pass.
+        "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "WARNING",
     }
 
 

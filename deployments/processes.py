@@ -24,6 +24,8 @@ class Process:
     description: str
     cron: str = ""
     """When it runs, in the shop's time zone. Empty: started by another process or by a person."""
+    begins: str = ""
+    """What starts it, for people, where no schedule does: "when a part is diagnosed"."""
     slug: str = ""
     """The schedule's name, by which Prefect recognises it from one deploy to the next."""
     one_at_a_time: bool = False
@@ -32,6 +34,11 @@ class Process:
     """Parameters the deployment fills in beside the shop."""
     needs: tuple[str, ...] = ("servicetitan",)
     """Sections of the shop file without which the process is not served for a shop."""
+
+    @property
+    def when(self) -> str:
+        """Say when it runs, such as "every 5 minutes"."""
+        return self.slug.replace("-", " ") or self.begins
 
     def suits(self, shop: Shop) -> bool:
         """Tell whether the shop file has what the process needs."""
@@ -63,6 +70,7 @@ PROCESSES: tuple[Process, ...] = (
         "order-change",
         "flows.order_change.order_change",
         "One order that was canceled, refunded or edited after it was written. Waits, suspended, for a person's answer.",
+        begins="when an order changed after it was written",
         needs=ORDERS,
     ),
     Process(
@@ -87,6 +95,7 @@ PROCESSES: tuple[Process, ...] = (
         "parts-loop",
         "flows.parts_loop.parts_loop",
         "One diagnosed part, from price and stock to the order. Waits, suspended, for the technician's answer.",
+        begins="when a part is diagnosed",
         # No limit here: it would be held, or fought over, while a run waits for days (PREFECT.md section 1.1).
         needs=PARTS,
     ),

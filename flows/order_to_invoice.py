@@ -15,7 +15,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
-from decisions.invoicing import PartKind
+from decisions.invoicing import PartKind, membership_sales
 from decisions.lanes import lanes
 from decisions.matching import Matched, NeedsReview, NewCustomer, keys_of
 from decisions.order_intake import Hold, Ignore, Intake, Propose, Reason, Sync, Wait, decide_intake, like_orders
@@ -153,7 +153,7 @@ async def _pass(desk: Desk) -> None:
         await _write_due(desk)
         if not named or desk.is_closed:
             break
-    # 3. Changes that a person has answered meanwhile; a run for each that still has to be answered.
+    # 12. Changes that a person has answered meanwhile; a run for each that still has to be answered.
     if not desk.is_closed:
         await carry_out_changes(house, desk.report)
         await start_change_runs(house)
@@ -285,7 +285,7 @@ async def _write(desk: Desk, row: StoreOrderRow, order: StoreOrder, warnings: Se
         await remember_part(house, order, part)
         written.append(part)
     # 11. Memberships that were sold.
-    if any(plan.part.kind is PartKind.SERVICE for plan in plans):
+    if any(plan.part.kind is PartKind.SERVICE for plan in plans) and membership_sales(order):
         await sell_memberships(shop, order, account, choices.services)
 
     await settle(house, order, OrderStage.SYNCED, _said(written))

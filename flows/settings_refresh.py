@@ -10,13 +10,12 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from decisions.choices import Chosen, chosen_settings
+from decisions.choices import chosen_settings
 from flows.access import AWAY, note_away, note_back
 from flows.running import finish
 from models.report import RunReport
-from models.tenant import MissingChoice
-from tasks.drop_downs import PROCESS
-from tasks.house import House, open_house
+from tasks.drop_downs import hold_missing
+from tasks.house import open_house
 from tasks.tenant_lists import read_choices
 
 
@@ -43,28 +42,14 @@ async def settings_refresh(shop: str) -> State[Any]:
             await note_away(house, error)
             report.add(error.vendor or "ServiceTitan", "failed", str(error))
             return await finish(report)
-        # 2. Each name: found, or held until somebody mends it.
+        # 2. Each name: found, or why not.
         chosen = chosen_settings(settings, choices)
         for one in chosen:
             if one.missing:
-                await _hold(house, one.missing)
                 report.add(one.path, "held", f"{one.missing.why} {one.missing.fix}")
             else:
                 report.add(one.path, "found", one.name if one.id is None else f"{one.name} (id {one.id})")
-        # 3. What is found again, or no longer asked for, is off the list.
-        await _release(house, chosen)
+        # 3. What is missing waits for a person; what is found again, or no longer asked for, is off the list.
+        await hold_missing(house.books, shop, [one.missing for one in chosen if one.missing])
         await note_back(house, report, asked=["ServiceTitan"])
     return await finish(report)
-
-
-async def _hold(house: House, missing: MissingChoice) -> None:
-    await house.books.held.hold(
-        house.shop.name, PROCESS, missing.setting, reason=missing.why, fix=missing.fix, field=missing.setting
-    )
-
-
-async def _release(house: House, chosen: tuple[Chosen, ...]) -> None:
-    still_missing = {one.path for one in chosen if one.missing}
-    for entry in await house.books.held.list(house.shop.name, process=PROCESS):
-        if entry.record not in still_missing:
-            await house.books.held.release(house.shop.name, PROCESS, entry.record)

@@ -255,8 +255,11 @@ class Effects:
 
         try:
             async with renewed(renew, ttl_s=self._lease_s):
-                there = await write.find() if write.look_first and write.find and in_doubt_since is None else None
-                if there is not None:
+                if (
+                    write.look_first
+                    and in_doubt_since is None
+                    and (there := await self._find_theirs(write)) is not None
+                ):
                     return await self._finish(write, there)
                 return await self._look_and_write(write, in_doubt_since)
         except BaseException:
@@ -291,8 +294,17 @@ class Effects:
         assert lost is not None
         raise lost
 
-    async def _begin_again(self, write: _Write[R]) -> None:
-        still = await self._store.run(lambda session: self._rows.renew(session, [write.key], write.token, attempts=1))
+    async def _find_theirs(self, write: _Write[R]) -> R | None:
+        """Look before the first write. Raises: BusyError when that took so long that another worker took over."""
+        found = await write.find() if write.find is not None else None
+        if found is None:
+            await self._begin_again(write, attempts=0)
+        return found
+
+    async def _begin_again(self, write: _Write[R], attempts: int = 1) -> None:
+        still = await self._store.run(
+            lambda session: self._rows.renew(session, [write.key], write.token, attempts=attempts)
+        )
         if not still:
             raise BusyError(f"{write.key} was taken over by another worker.", "It is picked up again by itself.")
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from prefect import task
 
 from connectors.errors import RejectedError
 from connectors.servicetitan.client import ServiceTitan
@@ -21,18 +20,13 @@ from decisions.contact_keys import email_index_keys, phone_index_keys, place_ind
 from models.address import Address
 from models.person import IndexEntry
 from tasks.house import House, open_house
-from tasks.retrying import RETRY_DELAYS_S, is_transient
+from tasks.step import step
 
 _PHONES = {"Phone", "MobilePhone"}
 """A fax machine is nobody's phone."""
 
 
-@task(
-    task_run_name="refresh the contact index of {shop}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
-)
+@step("refresh the contact index of {shop}")
 async def refresh_contact_index(shop: str) -> int:
     """Take in what changed at customers, their contacts and their locations since last time; return how many records.
 
@@ -102,17 +96,22 @@ def as_address(address: PostalAddress) -> Address:
 class _Feed:
     name: str
     pages: Callable[[ServiceTitan, str], AsyncIterator[ExportPage[Any]]]
-    entry: Callable[[Any], IndexEntry]
+    entry: Callable[[Any], IndexEntry | None]
 
 
 def _exported(contact: ExportedContact) -> IndexEntry:
     return entry_of_contact(contact, contact.customer_id, is_active=contact.active)
 
 
+def _located(location: Location) -> IndexEntry | None:
+    """Leave out a location that belongs to nobody: it leads to no customer."""
+    return entry_of_location(location) if location.customer_id is not None else None
+
+
 _FEEDS = (
     _Feed("customers", lambda st, token: st.export_customers(token, recent=True), entry_of_customer),
     _Feed("contacts", lambda st, token: st.export_customer_contacts(token, recent=True), _exported),
-    _Feed("locations", lambda st, token: st.export_locations(token, recent=True), entry_of_location),
+    _Feed("locations", lambda st, token: st.export_locations(token, recent=True), _located),
 )
 
 
@@ -138,7 +137,7 @@ async def _take_in_from(house: House, feed: _Feed, token: str) -> int:
 
 
 def _entries(feed: _Feed, rows: Sequence[Any]) -> list[IndexEntry]:
-    return [feed.entry(row) for row in rows]
+    return [entry for row in rows if (entry := feed.entry(row)) is not None]
 
 
 def _cursor(feed: _Feed) -> str:

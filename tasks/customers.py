@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
-from prefect import task
 
 from connectors.errors import RejectedError
 from connectors.servicetitan.crm_schemas import (
@@ -38,7 +37,7 @@ from store.effects import model_codec
 from tasks.contact_index import entry_of_contact, entry_of_customer, entry_of_location
 from tasks.customer_search import EMAIL_KEY, CustomerSearch, read_customers, read_whole
 from tasks.house import House, open_house
-from tasks.retrying import RETRY_DELAYS_S, is_transient, is_unsettled
+from tasks.step import step
 
 ORDER_KEY = "truckroll-order"
 """The key of our external data that names the order a customer or location was made for."""
@@ -47,12 +46,7 @@ _OTHER_WORKER_S = 120
 """How long to wait for the other order of one buyer: its account takes some ten calls."""
 
 
-@task(
-    task_run_name="find the customer of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
-)
+@step("find the customer of {order.number}")
 async def find_customer(shop: str, order: StoreOrder) -> Found:
     """Find whose order this is: e-mail first, then phone, then name with address (OI-8 to OI-18).
 
@@ -70,12 +64,7 @@ async def find_customer(shop: str, order: StoreOrder) -> Found:
         return found if isinstance(found.match, Matched) else await search.live(found.match)
 
 
-@task(
-    task_run_name="open an account for {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("open an account for {order.number}", looks_first=True)
 async def open_account(shop: str, order: StoreOrder, tags: tuple[int, ...]) -> CustomerAccount:
     """Make the customer with its location, contacts and tags in one call, once (OI-4, OI-13).
 
@@ -113,12 +102,7 @@ async def open_account(shop: str, order: StoreOrder, tags: tuple[int, ...]) -> C
         return account
 
 
-@task(
-    task_run_name="add the location of {order.number} to customer {customer}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("add the location of {order.number} to customer {customer}", looks_first=True)
 async def add_location(
     shop: str, order: StoreOrder, customer: int, tags: tuple[int, ...], customer_tags: tuple[int, ...] | None = None
 ) -> CustomerAccount:
@@ -155,12 +139,7 @@ async def add_location(
         )
 
 
-@task(
-    task_run_name="read the account of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
-)
+@step("read the account of {order.number}")
 async def read_account(shop: str, order: StoreOrder, customer: int, location: int) -> CustomerAccount:  # noqa: ARG001  named in the task run
     """Read customer and location as they are now, with their tags; not needed after `find_customer`, which read them.
 
@@ -181,12 +160,7 @@ async def read_account(shop: str, order: StoreOrder, customer: int, location: in
         )
 
 
-@task(
-    task_run_name="tag the customer of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("tag the customer of {order.number}", looks_first=True)
 async def tag_account(shop: str, order: StoreOrder, account: CustomerAccount, tags: tuple[int, ...]) -> CustomerAccount:
     """Add the tags that customer and location do not have yet, and leave all others (OI-43, OI-47).
 
@@ -218,12 +192,7 @@ async def tag_account(shop: str, order: StoreOrder, account: CustomerAccount, ta
         )
 
 
-@task(
-    task_run_name="add the new contacts of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("add the new contacts of {order.number}", looks_first=True)
 async def add_contacts(shop: str, order: StoreOrder, account: CustomerAccount) -> int:
     """Add the order's new e-mail and phone to a known customer, where the shop wants that; return how many.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
 from datetime import datetime, time, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from connectors.servicetitan.reference import ArrivalWindow
 from decisions.choices import changed_meanings, choices_for, remembering
 from models.shop import Shop
 from models.tenant import (
+    MissingChoice,
     Offered,
     OfferedAccount,
     OfferedJobType,
@@ -25,7 +26,7 @@ from models.tenant import (
 )
 from store import Books
 
-PROCESS: Final = "settings"
+PROCESS = "settings"
 """Under this name the audit log and the held list speak of settings."""
 
 T = TypeVar("T")
@@ -48,6 +49,16 @@ async def keep_lists(books: Books, shop: Shop, lists: TenantLists) -> OrderChoic
         return choices_for(settings, known, zone=shop.zone)
 
     return await books.store.run(keep)
+
+
+async def hold_missing(books: Books, shop: str, missing: Iterable[MissingChoice]) -> None:
+    """Put each setting that cannot be used on the held list; what is found again or no longer asked for goes off it."""
+    held = {one.setting: one for one in missing}
+    for path, one in held.items():
+        await books.held.hold(shop, PROCESS, path, reason=one.why, fix=one.fix, field=path)
+    for entry in await books.held.list(shop, process=PROCESS):
+        if entry.record not in held:
+            await books.held.release(shop, PROCESS, entry.record)
 
 
 async def read_lists(tenant: ServiceTitan, now: datetime) -> TenantLists:

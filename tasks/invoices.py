@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Final
 
-from prefect import task
-
 from connectors.servicetitan.accounting_schemas import InvoiceLine as LineToWrite
 from connectors.servicetitan.accounting_schemas import InvoicePatch, NewPayment, PaymentSplit
 from connectors.servicetitan.texts import as_html, plain
@@ -22,18 +20,13 @@ from models.errors import HeldError, RejectedError
 from models.store_order import StoreOrder
 from store.effects import ID
 from tasks.house import House, open_house
-from tasks.retrying import RETRY_DELAYS_S, is_unsettled
+from tasks.step import step
 
 _WRITTEN: Final = "written"
 """What the ledger keeps of a write whose answer is empty."""
 
 
-@task(
-    task_run_name="write the {kind} invoice of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("write the {kind} invoice of {order.number}", looks_first=True)
 async def write_lines(
     shop: str, order: StoreOrder, kind: str, invoice: int, plan: InvoicePlan, items: dict[str, int]
 ) -> None:
@@ -49,12 +42,7 @@ async def write_lines(
                 await _write_line(house, order, kind, invoice, lines, at)
 
 
-@task(
-    task_run_name="settle the {kind} invoice of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("settle the {kind} invoice of {order.number}", looks_first=True)
 async def settle_invoice(shop: str, order: StoreOrder, kind: str, invoice: int, plan: InvoicePlan) -> Decimal:
     """Write the order's tax, then read the invoice's total, which must be the planned one to the cent (OI-29).
 
@@ -73,12 +61,7 @@ async def settle_invoice(shop: str, order: StoreOrder, kind: str, invoice: int, 
         return shown.total
 
 
-@task(
-    task_run_name="record the payment of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("record the payment of {order.number}", looks_first=True)
 async def record_payment(
     shop: str, order: StoreOrder, kind: str, invoice: int, customer: int, amount: Decimal, type_id: int
 ) -> int:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from prefect import task
-
 from decisions.invoicing import with_tags
 from models.store_order import StoreOrder
 from tasks.house import open_house
-from tasks.retrying import RETRY_DELAYS_S, is_unsettled
+from tasks.step import step
 
 
-@task(
-    task_run_name="tag the job of {order.number} as completed",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("tag the job of {order.number} as completed", looks_first=True)
 async def tag_completed(shop: str, order: StoreOrder, job: int, tag: int) -> None:
     """Add the tag to the job's tags, once: those of people are kept, and one they took off again stays off (OI-49).
 

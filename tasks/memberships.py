@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from prefect import task
-
 from connectors.servicetitan.memberships import DurationBilling, Membership, MembershipSale
 from decisions.membership_terms import MembershipUnit, OfferedType, Term, check_type, membership_units, term_of
 from models.order_sync import CustomerAccount
@@ -14,7 +12,7 @@ from models.tenant import PartChoices
 from store.effect_rows import DONE
 from store.effects import Codec
 from tasks.house import House, open_house
-from tasks.retrying import RETRY_DELAYS_S, is_unsettled
+from tasks.step import step
 
 _WAIT_S: Final = 60.0
 """How long one order waits for another that is selling to the same customer."""
@@ -23,12 +21,7 @@ _SOLD: Final[Codec[int]] = Codec(lambda membership: f"membership/{membership}", 
 """How the ledger keeps a membership: told apart from other records that may have the same number."""
 
 
-@task(
-    task_run_name="sell the memberships of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("sell the memberships of {order.number}", looks_first=True)
 async def sell_memberships(
     shop: str, order: StoreOrder, account: CustomerAccount, choices: PartChoices
 ) -> tuple[int, ...]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal
 
-from prefect import task
-
 from connectors.servicetitan.external import ExternalKey, external_value
 from connectors.servicetitan.pricebook_schemas import NewEquipment, NewMaterial
 from connectors.servicetitan.schemas import PricebookItem
@@ -35,7 +33,7 @@ from store.effect_rows import DONE
 from store.effects import ID
 from tasks import house as front_door
 from tasks.house import House, open_house
-from tasks.retrying import RETRY_DELAYS_S, is_unsettled
+from tasks.step import step
 
 SKU_KEY: Final = "truckroll-sku"
 """The key of our external data on pricebook items: the folded SKU."""
@@ -46,12 +44,7 @@ _WAIT_S: Final = 60.0
 """How long one order waits for another that is making the same item."""
 
 
-@task(
-    task_run_name="find or make the items of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("find or make the items of {order.number}", looks_first=True)
 async def ensure_items(shop: str, order: StoreOrder, part: Part, choices: PartChoices) -> dict[str, int]:  # noqa: ARG001  named in the task run
     """Return the pricebook id for every line of the part's invoice, by folded SKU (`decisions.invoicing.folded_sku`).
 

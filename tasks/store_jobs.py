@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import task
-
 from connectors.servicetitan.booking_schemas import NewJob, NewVisit
 from connectors.servicetitan.external import ExternalKey, external_value
 from connectors.servicetitan.schemas import Job
@@ -13,18 +11,13 @@ from models.order_sync import BookedJob, CustomerAccount
 from models.store_order import StoreOrder
 from store.effects import model_codec
 from tasks.house import House, open_house
-from tasks.retrying import RETRY_DELAYS_S, is_unsettled
+from tasks.step import step
 
 JOB_KEY = "truckroll-job"
 """The key of our external data on jobs: order id and part."""
 
 
-@task(
-    task_run_name="book the {plan.part.kind} job of {order.number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("book the {plan.part.kind} job of {order.number}", looks_first=True)
 async def book_job(shop: str, order: StoreOrder, plan: PartPlan, account: CustomerAccount) -> BookedJob:
     """Book the job of one part, once: after a lost answer it is looked for by our external data.
 

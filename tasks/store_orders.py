@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 
-from prefect import task
-
 from connectors.contractor_commerce.client import ContractorCommerce
 from models.errors import ContractError, NotFoundError
 from models.store_order import StoreOrder, StoreOrders, UnreadableOrder
 from store.store_orders import TakenIn
 from tasks.house import House, open_house
-from tasks.retrying import RETRY_DELAYS_S, is_transient
+from tasks.step import step
 
 PROCESS = "order-to-invoice"
 CURSOR = "contractor_commerce/orders"
@@ -25,12 +23,7 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _FRESH = {TakenIn.NEW, TakenIn.NEWER}
 
 
-@task(
-    task_run_name="take in what the store of {shop} sold",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
-)
+@step("take in what the store of {shop} sold")
 async def take_in_orders(shop: str) -> int:
     """Keep every order that changed since the last pass; return how many are new or newer.
 
@@ -46,12 +39,7 @@ async def take_in_orders(shop: str) -> int:
         return fresh
 
 
-@task(
-    task_run_name="read the orders the store's events name for {shop}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_transient,
-)
+@step("read the orders the store's events name for {shop}")
 async def take_in_named_orders(shop: str) -> int:
     """Read each order a delivery named, as the store has it now: what a delivery says of it counts for nothing.
 

@@ -1,4 +1,4 @@
-"""`truckroll approvals list|show|approve|reject`: the questions put to technicians, and their answers."""
+"""`truckroll approvals list|show|approve|reject`: questions put to technicians and to the office, and their answers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from decisions.order_changes import headline
 from decisions.words import branch_label, money
 from deployments import talk
 from deployments.commands.common import AsJson, OfShop, iso, join_server, known_shop, local, short, usage, with_books
 from models.approval import Answer, ApprovalStatus, Offer, OfferedPart, OrderTerms, Refused
 from models.errors import TruckrollError
+from models.order_change import KIND, OrderChange
 from models.settings import HouseSettings
 from models.shop import load_shop
 
@@ -20,10 +22,10 @@ if TYPE_CHECKING:
     from store import Books
     from tasks.approvals import Settled
 
-app = typer.Typer(help="Questions waiting for a technician, and their answers.", no_args_is_help=True)
+app = typer.Typer(help="Questions waiting for a technician or the office, and their answers.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(help="The question, as `truckroll approvals list` shows it.", metavar="ID")]
-By = Annotated[str, typer.Option("--by", help="Who decides: the technician's name.")]
+By = Annotated[str, typer.Option("--by", help="Who decides: the technician's name, or who in the office.")]
 Note = Annotated[str, typer.Option("--note", help="A note, kept with the decision.")]
 
 
@@ -62,7 +64,8 @@ def show(approval_id: Id, as_json: AsJson = False) -> None:
     if row.decided_at:
         console.print(f"{row.decision} by {row.decided_by} ({row.decided_via}) {local(row.decided_at, row.shop)}.")
     else:
-        console.print(row.closed_because or f"expires {local(row.expires_at, row.shop)}.", markup=False)
+        waits = "waits for its answer." if row.kind == KIND else f"expires {local(row.expires_at, row.shop)}."
+        console.print(row.closed_because or waits, markup=False)
     if row.approvers and row.status == ApprovalStatus.REQUESTED:
         console.print(f"May be answered by: {', '.join(row.approvers)}.", markup=False)
 
@@ -78,7 +81,7 @@ def approve(
     note: Note = "",
     as_json: AsJson = False,
 ) -> None:
-    """Approve: the part is ordered on the terms asked, or on the ones given here."""
+    """Approve: the part is ordered on the terms asked, or the ones given here; a changed store order as it stands."""
     answer = Answer(
         decision="approve",
         by=_name(by),
@@ -94,7 +97,7 @@ def approve(
 
 @app.command()
 def reject(approval_id: Id, by: By, note: Note = "", as_json: AsJson = False) -> None:
-    """Reject: the part is not ordered, and the job says so."""
+    """Reject: the part is not ordered, and the job says so; of a changed store order nothing is written."""
     _settle(approval_id, Answer(decision="reject", by=_name(by), note=note, via="command line"), as_json=as_json)
 
 
@@ -134,23 +137,23 @@ def _name(by: str) -> str:
 
 
 def as_object(row: ApprovalRow) -> dict[str, Any]:
-    """Return a question for programs. Decided: the approved terms; open: the suggestion, or nothing to choose from."""
-    offer = Offer.model_validate(row.offer)
+    """Return a question for programs. Decided: the approved terms; open: the suggestion, or nothing to choose from.
+
+    What only a part has is empty in the question about a changed store order, whose own facts stand under `change`.
+    """
     return {
         "id": row.id,
+        "kind": row.kind,
         "shop": row.shop,
         "job": row.job_number or row.job,
         "job_id": row.job,
         "request": row.request_id,
         "revision": row.revision,
-        **_terms(row, offer),
-        "ship_to_zip": offer.ship_to.zip,
+        **(_change_facts(row) if row.kind == KIND else _part_facts(row)),
         "status": row.status,
         "asked_at": iso(row.asked_at),
         "expires_at": iso(row.expires_at),
         "question": row.question,
-        "must_choose": offer.must_choose,
-        "choices": [_choice(part) for part in offer.parts],
         "approvers": row.approvers,
         "decision": row.decision,
         "decided_by": row.decided_by,
@@ -159,6 +162,38 @@ def as_object(row: ApprovalRow) -> dict[str, Any]:
         "closed_because": row.closed_because,
         "po_number": row.po_number,
         "flow_run_id": row.flow_run_id,
+    }
+
+
+def _part_facts(row: ApprovalRow) -> dict[str, Any]:
+    offer = Offer.model_validate(row.offer)
+    return {
+        **_terms(row, offer),
+        "ship_to_zip": offer.ship_to.zip,
+        "must_choose": offer.must_choose,
+        "choices": [_choice(part) for part in offer.parts],
+    }
+
+
+def _change_facts(row: ApprovalRow) -> dict[str, Any]:
+    change = OrderChange.model_validate(row.offer)
+    empty = dict.fromkeys(("part_number", "make", "description", "unit_price", "branch", "ship_to_zip"), "")
+    return {
+        **empty,
+        "quantity": None,
+        "must_choose": False,
+        "choices": [],
+        "order": change.number,
+        "change": {
+            "what": change.what,
+            "amount": str(change.amount),
+            "version": change.version,
+            "jobs": [job.model_dump(mode="json") for job in change.jobs],
+            "edits": list(change.edits),
+            "remarks": list(change.remarks),
+            "cancel": [job.number for job in change.terms.cancel],
+            "adjust": [one.model_dump(mode="json") for one in change.terms.adjust],
+        },
     }
 
 
@@ -201,14 +236,25 @@ def _choice(part: OfferedPart) -> dict[str, Any]:
 
 def questions_table(rows: Sequence[ApprovalRow]) -> Any:
     """Return the questions as a table for people."""
-    shown = talk.table("Questions", "ID!", "Job!", "Part", "Qty#", "Each#", "Branch", "Status!", "Asked!", "Expires!")
+    shown = talk.table("Questions", "ID!", "Job!", "About", "Qty#", "Each#", "Branch", "Status!", "Asked!", "Expires!")
     for row in rows:
-        offer = Offer.model_validate(row.offer)
-        part, each, branch = _in_words(row, offer)
-        quantity = OrderTerms.model_validate(row.terms).quantity if row.terms else offer.quantity
-        asked, expires = short(row.asked_at, row.shop), short(row.expires_at, row.shop)
-        talk.add(shown, row.id, row.job_number or row.job, part, quantity, each, branch, row.status, asked, expires)
+        cells = _change_cells(row) if row.kind == KIND else _part_cells(row)
+        talk.add(
+            shown, row.id, row.job_number or row.job, *cells[:4], row.status, short(row.asked_at, row.shop), cells[4]
+        )
     return shown
+
+
+def _part_cells(row: ApprovalRow) -> tuple[object, ...]:
+    offer = Offer.model_validate(row.offer)
+    part, each, branch = _in_words(row, offer)
+    quantity = OrderTerms.model_validate(row.terms).quantity if row.terms else offer.quantity
+    return part, quantity, each, branch, short(row.expires_at, row.shop)
+
+
+def _change_cells(row: ApprovalRow) -> tuple[object, ...]:
+    change = OrderChange.model_validate(row.offer)
+    return f"order {change.number}: {headline(change)}", "", "", "", "waits"
 
 
 def _in_words(row: ApprovalRow, offer: Offer) -> tuple[str, str, str]:

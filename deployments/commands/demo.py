@@ -64,7 +64,7 @@ def _play(
 ) -> bool:
     from deployments.commands.house import runner
     from deployments.demo.play import DIAGNOSES, Play
-    from deployments.demo.sales import Selling
+    from deployments.demo.sales import OFFICE, Selling
     from deployments.demo.stage import SHOP
     from deployments.home import client_environment
     from deployments.serve import READY
@@ -93,21 +93,23 @@ def _play(
         talk.say(f"  job {one.job}: {one.part_number}, {one.words}")
     _show_sales(stage, server, selling)
     if not auto_approve:
-        selling.finish()
-        _show_questions(stage, server, questions)
+        _show_questions(stage, server, [*questions, selling.question()])
         return True
     play.approve(questions)
-    talk.say("All three parts are approved; waiting for the orders ...")
+    talk.say("All three parts are approved; waiting for the orders, and for the question about the canceled one ...")
+    change = selling.question()
+    selling.approve(change)
+    talk.say(f"{_name_of(change)}: {OFFICE} has approved what is to be done.")
     play.wait_until_ordered()
-    selling.finish()
-    talk.say("Ordered. Two days pass in the sandbox, and the ETA watch looks ...")
-    play.follow(days=2)
+    selling.wait_until_changed(change)
+    talk.say("Ordered. Time passes in the sandbox until the parts have left, and the ETA watch looks ...")
+    play.follow()
     return _show_checks(play, selling, questions, began)
 
 
 def _show_sales(stage: Stage, server: Server, selling: Selling) -> None:
-    """Tell what became of the store's orders; then the store completes one of them, and the next pass begins."""
-    from deployments.demo.sales import COMPLETED, told
+    """Tell what became of the store's orders; then two of them change in the store, and the next pass begins."""
+    from deployments.demo.sales import CANCELED, COMPLETED, told
 
     console = talk.out()
     console.print("[bold]What the store sold[/]")
@@ -118,14 +120,18 @@ def _show_sales(stage: Stage, server: Server, selling: Selling) -> None:
         f"  [bold]In ServiceTitan's stand-in[/]: {stage.sandbox_url}/#sales",
         f"  [bold]In Prefect[/]: {server.run_url(selling.run)}",
     ]
-    selling.complete()
+    selling.change()
     selling.start()
-    lines.append(f"The store has shipped {selling.numbers[COMPLETED.buyer]}: the next pass tags its job.")
+    lines += [
+        f"The store has shipped {selling.numbers[COMPLETED.buyer]}: the next pass tags its job.",
+        f"{selling.numbers[CANCELED.buyer]} was canceled after it was written: a person is asked what to do.",
+    ]
     console.print("\n".join(lines), overflow="ignore", crop=False)
 
 
 def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) -> None:
     from deployments.commands.approvals import questions_table
+    from deployments.demo.sales import OFFICE
     from tasks.links import open_links
 
     console = talk.out()
@@ -133,23 +139,29 @@ def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) 
     links = open_links()
     lines = ["[bold]On the approval page[/], as the technician who got the link by mail:"]
     lines += [
-        f"  job {row.job_number}, {escape(name)}: {link}"
+        f"  {_name_of(row)}, {escape(name)}: {link}"
         for row in questions
         for name, link in links.for_people(row, row.approvers).items()
     ]
     lines += ["", "[bold]In Prefect[/]: open the run, then the ⋮ menu at the top right, then Resume; fill the form."]
-    lines += [f"  job {row.job_number}: {server.run_url(row.flow_run_id)}" for row in questions]
-    first = questions[0]
+    lines += [f"  {_name_of(row)}: {server.run_url(row.flow_run_id)}" for row in questions]
+    first, last = questions[0], questions[-1]
     name = first.approvers[0] if first.approvers else "NAME"
     lines += [
         "",
         "[bold]On the command line[/], in another terminal in this folder:",
         f"  export {escape(stage.for_other_terminals())}",
         f'  .venv/bin/truckroll approvals approve {first.id} --by "{escape(name)}"',
+        f'  .venv/bin/truckroll approvals approve {last.id} --by "{OFFICE}"',
         "",
         f"[bold]What the vendors see[/]: {stage.sandbox_url}/",
     ]
     console.print("\n".join(lines), overflow="ignore", crop=False)
+
+
+def _name_of(row: ApprovalRow) -> str:
+    """Say what a question is about."""
+    return f"job {row.job_number}" if row.kind == "part" else f"order {row.offer['number']}"
 
 
 def _show_checks(play: Play, selling: Selling, questions: list[ApprovalRow], began: float) -> bool:

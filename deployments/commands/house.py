@@ -53,9 +53,8 @@ def up(
             keeper.add(hooks.child)
         keeper.add(runner(home, server.api_url, names, page.environment))
         talk.say(f"[bold]Prefect[/] {server.ui_url}   shops: {', '.join(names)}   logs: {home.logs}")
-        for process in PROCESSES:
-            when = process.slug.replace("-", " ") or "when a part is diagnosed"
-            talk.say(f"  {process.name}: {when}. {process.description}")
+        for process in (one for one in PROCESSES if any(one.suits(shop) for shop in shops)):
+            talk.say(f"  {process.name}: {process.when}. {process.description}")
         talk.say(page.words)
         for words in hooks.words if hooks else (NOT_RECEIVED,):
             talk.say(words)
@@ -125,7 +124,7 @@ def check(
     if as_json:
         talk.print_json({"checks": [_as_object(name, line) for name, line in lines]})
     else:
-        shown = talk.table("Checks", "Shop!", "!", "What", "Found", "What to do")
+        shown = talk.table("Checks", "Shop!", "!", "What!", "Found", "What to do")
         for name, line in lines:
             talk.add(shown, name, "NO" if line.kind == "no" else line.kind, line.what, line.words, line.fix)
         talk.out().print(shown)

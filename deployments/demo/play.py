@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,9 +25,12 @@ from tasks.approvals import answer_question
 
 T = TypeVar("T")
 
-_LOOK_S = 0.4
 OVER = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 """The types of states in which a run has ended."""
+
+_LOOK_S = 0.4
+_UNDER_WAY = timedelta(hours=1)
+"""After leaving; parts arrive a working day later at the earliest."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Play:
         def look() -> list[ApprovalRow] | None:
             nonlocal run
             questions = self.questions()
-            if len(questions) == len(DIAGNOSES) and all(self._is_suspended(row) for row in questions):
+            if len(questions) == len(DIAGNOSES) and all(self.is_suspended(row) for row in questions):
                 return questions
             kind, _ = self.runs.state(run)
             if len(questions) < len(DIAGNOSES) and kind == "CANCELLED":
@@ -110,12 +114,14 @@ class Play:
 
     def approve(self, questions: Sequence[ApprovalRow]) -> None:
         """Answer every question as its assigned technician would: yes, as suggested. Raises TruckrollError."""
-        shop = self.stage.shop()
         for row in questions:
-            answer = Answer(decision="approve", by=row.approvers[0], note="Approved in the demo.", via="demo")
-            outcome = self._do(answer_question(self.books, shop, row.id, answer))
-            if isinstance(outcome, Refused):
-                raise TruckrollError(f"{row.id} was refused: {outcome.why}", outcome.fix)
+            self.answer(row, Answer(decision="approve", by=row.approvers[0], note="Approved in the demo.", via="demo"))
+
+    def answer(self, row: ApprovalRow, answer: Answer) -> None:
+        """Answer one question. Raises TruckrollError when the answer is refused."""
+        outcome = self._do(answer_question(self.books, self.stage.shop(), row.id, answer))
+        if isinstance(outcome, Refused):
+            raise TruckrollError(f"{row.id} was refused: {outcome.why}", outcome.fix)
 
     def wait_until_ordered(self) -> None:
         """Wait until every request is ordered, and its run has ended: what there was to tell is told."""
@@ -131,9 +137,10 @@ class Play:
 
         self.wait("three orders placed", 120, look)
 
-    def follow(self, days: float) -> None:
-        """Let days pass in the sandbox, and look at all open orders."""
-        self.sandbox.advance(days)
+    def follow(self) -> None:
+        """Let time pass in the sandbox until all parts have left and none has arrived, and look at all open orders."""
+        ships = [datetime.fromisoformat(order["ships_at"]) for order in self.sandbox.state()["marcone"]["orders"]]
+        self.sandbox.advance(max(ships) + _UNDER_WAY - datetime.fromisoformat(self.sandbox.now()))
         run = self.runs.create(f"eta-watch/{SHOP}", {"shop": SHOP, "only_due": False})
 
         def passed() -> bool | None:
@@ -166,7 +173,8 @@ class Play:
                 )
             time.sleep(_LOOK_S)
 
-    def _is_suspended(self, row: ApprovalRow) -> bool:
+    def is_suspended(self, row: ApprovalRow) -> bool:
+        """Tell whether the question's run waits for the answer."""
         return bool(row.flow_run_id) and self.runs.state(row.flow_run_id)[0] == "PAUSED"
 
     @staticmethod

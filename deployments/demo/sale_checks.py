@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from deployments.demo.checks import Check
-from deployments.demo.sales import COMPLETED, SALES, WINDOW, Sale
+from deployments.demo.sales import CANCELED, COMPLETED, SALES, WINDOW, Sale
 from models.shop import Shop
 
 Row = dict[str, Any]
@@ -96,6 +96,8 @@ def _extras(titan: Row, number: str, sale: Sale, customer: Row, jobs: list[Row],
         checks.append(
             Check(number, f"one membership: {sale.membership}", sold == [sale.membership], ", ".join(sold) or "none")
         )
+    if sale is CANCELED:
+        checks += _taken_back(titan, number, sale, jobs[0])
     if sale is COMPLETED:
         tag = shop.need_contractor_commerce().products.tag_completed
         names = {row["id"]: row["name"] for row in titan["tag_types"]}
@@ -104,6 +106,15 @@ def _extras(titan: Row, number: str, sale: Sale, customer: Row, jobs: list[Row],
             Check(number, f"job tagged {tag}", found_tags.count(tag) == 1, ", ".join(found_tags) or "no tags")
         )
     return checks
+
+
+def _taken_back(titan: Row, number: str, sale: Sale, job: Row) -> list[Check]:
+    adjusting = [row for row in titan["invoices"] if row["adjustmentToId"] == job["invoiceId"]]
+    totals = [str(row["total"]) for row in adjusting]
+    return [
+        Check(number, "job canceled, as approved", job["jobStatus"] == "Canceled", str(job["jobStatus"])),
+        Check(number, f"one adjustment over -{sale.total}", totals == [f"-{sale.total}"], ", ".join(totals) or "none"),
+    ]
 
 
 def _window(job: Row, shop: Shop) -> str:

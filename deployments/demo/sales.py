@@ -11,13 +11,17 @@ from typing import Any, Final
 
 from deployments.demo.play import OVER, Play
 from deployments.demo.stage import SHOP
+from models.approval import Answer, ApprovalStatus
 from models.errors import TruckrollError
 from models.order_sync import DUE, OrderStage
-from models.tables import StoreOrderRow
+from models.tables import ApprovalRow, StoreOrderRow
 
 PASS: Final = f"order-to-invoice/{SHOP}"
 WINDOW: Final = (time(8), time(12))
 """An arrival window the sandbox's shop has configured, on its own clock."""
+
+OFFICE: Final = "Demo Office"
+"""Who answers for the office."""
 
 _PATIENCE_S: Final = 150
 
@@ -130,6 +134,8 @@ class Selling:
     """Order numbers, by buyer."""
     ids: dict[str, str] = field(default_factory=dict)
     """The store's ids, by buyer."""
+    versions: dict[str, int] = field(default_factory=dict)
+    """The newest version the store has, by id."""
     run: str = ""
     """The latest pass over the store's orders."""
 
@@ -141,6 +147,7 @@ class Selling:
                 words |= self._window()
             made = self.play.sandbox.sell(words)
             self.numbers[sale.buyer], self.ids[sale.buyer] = str(made["number"]), str(made["id"])
+            self.versions[str(made["id"])] = int(made["version"])
 
     def start(self) -> None:
         """Start a pass over the store's orders, without waiting for it."""
@@ -156,26 +163,57 @@ class Selling:
             kind, words = self.play.runs.state(self.run)
             if kind not in OVER:
                 return None
-            rows = self._rows()
-            if len(rows) == len(SALES) and all(row.stage not in DUE for row in rows.values()):
+            rows, mine = self._rows(), self.ids.values()
+            if all(one in rows and self._is_done(rows[one]) for one in mine):
                 return True
-            if kind in {"COMPLETED", "CANCELLED"}:
-                # The schedule's own pass was under way, and may have read before the last sale or change.
-                self.start()
-                return None
-            raise TruckrollError(f"The pass over the store's orders ended as {words}.", f"Logs: {self.play.logs}")
+            if kind == "CRASHED":
+                raise TruckrollError(f"The pass over the store's orders ended as {words}.", f"Logs: {self.play.logs}")
+            # The schedule's own pass was under way, and may have read before the last sale or change.
+            self.start()
+            return None
 
         self.play.wait("the store's orders", _PATIENCE_S, look)
         rows = self._rows()
         return [(sale, rows[self.ids[sale.buyer]]) for sale in SALES]
 
-    def complete(self) -> None:
-        """Let the store complete the first order: everything is shipped."""
-        self.play.sandbox.complete(self.ids[COMPLETED.buyer])
+    def change(self) -> None:
+        """Let the store complete the first order, and the buyer of the second cancel it, money back."""
+        for sale, happens in ((COMPLETED, self.play.sandbox.complete), (CANCELED, self.play.sandbox.cancel)):
+            happens(self.ids[sale.buyer])
+            self.versions[self.ids[sale.buyer]] += 1
 
-    def row(self, sale: Sale) -> StoreOrderRow:
-        """Return how far the order is."""
-        return self._rows()[self.ids[sale.buyer]]
+    def question(self) -> ApprovalRow:
+        """Wait until the office is asked about the canceled order, and its run is suspended; return the question."""
+        self.finish()
+
+        def look() -> ApprovalRow | None:
+            return next((row for row in self._questions() if self.play.is_suspended(row)), None)
+
+        return self.play.wait("the question about the canceled order", _PATIENCE_S, look)
+
+    def approve(self, question: ApprovalRow) -> None:
+        """Answer as the office would: carry out what is proposed. Raises TruckrollError."""
+        answer = Answer(decision="approve", by=OFFICE, note="Approved in the demo.", via="demo")
+        self.play.answer(question, answer)
+
+    def wait_until_changed(self, question: ApprovalRow) -> None:
+        """Wait until the proposal is carried out and its run has ended."""
+
+        def look() -> bool | None:
+            row = self._rows()[self.ids[CANCELED.buyer]]
+            has_ended = self.play.runs.state(question.flow_run_id)[0] in OVER
+            if has_ended and row.stage == OrderStage.HELD:
+                raise TruckrollError(f"{row.number} is held: {row.stage_words}")
+            return (has_ended and row.stage == OrderStage.SYNCED) or None
+
+        self.play.wait("the canceled order's job and invoice", _PATIENCE_S, look)
+
+    def _is_done(self, row: StoreOrderRow) -> bool:
+        return row.version == self.versions[row.order_id] and row.stage not in DUE
+
+    def _questions(self) -> list[ApprovalRow]:
+        rows = asyncio.run(self.play.books.approvals.open_changes(SHOP))
+        return [row for row in rows if row.status == ApprovalStatus.REQUESTED]
 
     def _rows(self) -> dict[str, StoreOrderRow]:
         rows = asyncio.run(self.play.books.store_orders.list(SHOP))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -37,9 +38,9 @@ class SandboxApi:
         """Return the sandbox's present, UTC."""
         return str(self._http.get("/clock").raise_for_status().json()["now"])
 
-    def advance(self, days: float) -> None:
+    def advance(self, length: timedelta) -> None:
         """Move the sandbox's clock on."""
-        self._post("/clock/advance", {"days": days})
+        self._post("/clock/advance", {"seconds": max(length.total_seconds(), 0)})
 
     def state(self) -> dict[str, Any]:
         """Return everything that is in the vendors' systems, and the mails."""

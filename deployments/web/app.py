@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from deployments.web.change import change_page
 from deployments.web.closing import (
     NOT_NOW,
     NOTHING_HERE,
@@ -23,6 +24,7 @@ from deployments.web.view import Said, question_page
 from models.approval import ApprovalStatus, Offer, Refused
 from models.base import ApprovalId, utc_now
 from models.errors import TruckrollError
+from models.order_change import KIND
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 from models.tables import ApprovalRow
@@ -70,7 +72,10 @@ class ApprovalPage:
             return self._pages.words(OPEN_AGAIN)
         ticket, row = found
         if is_open(row, utc_now()):
-            answer = said.answer(Offer.model_validate(row.offer), ticket.name)
+            if row.kind == KIND:
+                answer = said.decided(ticket.name)
+            else:
+                answer = said.answer(Offer.model_validate(row.offer), ticket.name)
             outcome = (
                 answer
                 if isinstance(answer, Refused)
@@ -85,11 +90,15 @@ class ApprovalPage:
     async def _page(
         self, token: str, ticket: Ticket, row: ApprovalRow, *, said: Said | None = None, refused: Refused | None = None
     ) -> Response:
-        now = utc_now()
+        now, shop = utc_now(), self._shop(row)
+        if row.kind == KIND and is_open(row, now):
+            nonce = self._links.form_nonce(token)
+            return self._pages.question(
+                change_page(row, name=ticket.name, shop=shop.name, form_nonce=nonce, said=said, refused=refused)
+            )
         request = await self._books.requests.get(row.request_id)
         if not is_open(row, now) or request is None:
             return await self._closed(row, is_late=said is not None)
-        shop = self._shop(row)
         page = question_page(
             row,
             request,

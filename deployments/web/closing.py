@@ -8,8 +8,10 @@ from http import HTTPStatus
 
 from decisions.questions import total
 from decisions.words import branch_label, money, one_line, sentence
+from deployments.web.change import change_ended
 from deployments.web.view import when
 from models.approval import ApprovalStatus, Offer, OrderTerms
+from models.order_change import KIND
 from models.tables import ApprovalRow
 
 
@@ -60,6 +62,9 @@ def is_open(row: ApprovalRow, now: datetime) -> bool:
 
 def closing(row: ApprovalRow, *, zone: tzinfo, now: datetime, is_replaced: bool) -> Closing:
     """Say what became of a question, and what happens next. `is_replaced`: a newer question was put."""
+    if row.kind == KIND:
+        ended = change_ended(row, zone=zone, now=now, is_replaced=is_replaced)
+        return Closing(ended.title, ended.tone, ended.lines, ended.status)
     newer = ("A newer question was asked about this job: answer that one.",) if is_replaced else ()
     job = f"Job {one_line(row.job_number or row.job)}"
     match ApprovalStatus(row.status):

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from deployments.web.change import ChangePage
 from deployments.web.closing import Closing
 from deployments.web.view import QuestionPage
 
@@ -32,10 +33,11 @@ class Pages:
         self._templates.globals["style"] = Markup(style)  # noqa: S704 - our own file
         self._headers = _headers(style)
 
-    def question(self, page: QuestionPage) -> HTMLResponse:
+    def question(self, page: QuestionPage | ChangePage) -> HTMLResponse:
         """Return the page of an open question."""
         status = HTTPStatus.UNPROCESSABLE_ENTITY if page.refused else HTTPStatus.OK
-        return self._render("question.html", {"page": page}, status, {})
+        template = "change.html" if isinstance(page, ChangePage) else "question.html"
+        return self._render(template, {"page": page}, status, {})
 
     def words(
         self,

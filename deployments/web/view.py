@@ -93,13 +93,9 @@ class Said:
 
     def answer(self, offer: Offer, by: str) -> Answer | Refused:
         """Return what the person said, for the rules to judge; or why it cannot even be read."""
-        if self.decision not in {"approve", "reject"}:
-            return Refused(why="The form came back without a decision.", fix="Press Approve or Reject.")
-        note = "".join(sign for sign in self.note.replace("\r\n", "\n") if sign == "\n" or sign.isprintable())
-        if len(note) > LONGEST_NOTE:
-            return Refused(why="The note is too long.", fix=f"Keep it under {LONGEST_NOTE} characters.")
-        if self.decision == "reject":
-            return Answer(decision="reject", by=by, note=note, via=VIA)
+        decided = self.decided(by)
+        if isinstance(decided, Refused) or decided.decision == "reject":
+            return decided
         quantity = self.quantity or str(offer.quantity)
         if not (quantity.isascii() and quantity.isdigit() and len(quantity) <= _LONGEST_QUANTITY):
             return Refused(
@@ -108,16 +104,27 @@ class Said:
         part = _part_at(offer, self.part)
         if self.part and part is None:
             return Refused(why="That part is not on offer.", fix="Choose one of the parts shown.")
-        return Answer(
-            decision="approve",
-            by=by,
-            part_number=part.part.number if part else "",
-            make=part.part.make if part else "",
-            quantity=int(quantity),
-            branch=one_line(self.branch),
-            note=note,
-            via=VIA,
+        return decided.model_copy(
+            update={
+                "part_number": part.part.number if part else "",
+                "make": part.part.make if part else "",
+                "quantity": int(quantity),
+                "branch": one_line(self.branch),
+            }
         )
+
+    def decided(self, by: str) -> Answer | Refused:
+        """Return the yes or no with its note; or why it cannot even be read."""
+        note = "".join(sign for sign in self.note.replace("\r\n", "\n") if sign == "\n" or sign.isprintable())
+        if len(note) > LONGEST_NOTE:
+            return Refused(why="The note is too long.", fix=f"Keep it under {LONGEST_NOTE} characters.")
+        match self.decision:
+            case "approve":
+                return Answer(decision="approve", by=by, note=note, via=VIA)
+            case "reject":
+                return Answer(decision="reject", by=by, note=note, via=VIA)
+            case _:
+                return Refused(why="The form came back without a decision.", fix="Press Approve or Reject.")
 
 
 def question_page(

@@ -53,6 +53,8 @@ class OrderWish(LineWish):
     payment_status: Literal["pending", "authorized", "paid", "failed"] = "paid"
     currency: Literal["USD", "CAD"] = "USD"
     note: str | None = None
+    accept_terms: bool = True
+    """Memberships have terms to accept; the vendor's store sells none without, so false is a broken order."""
 
     def wishes(self) -> list[LineWish]:
         """Return the lines, however they were named."""
@@ -100,7 +102,7 @@ def sell(store: Store, wish: OrderWish) -> Json:
         "shipping_lines": [],
         "payments": [],
         "refunds": [],
-        "terms": [],
+        "terms": _terms(store, lines) if wish.accept_terms else [],
         "customer_note": wish.note,
         "source_url": "https://shop.example.com",
         "refunded_total": "0.00",
@@ -197,6 +199,13 @@ def _line(store: Store, wish: LineWish) -> Json:
         "filter": item.get("filter"),
         "servicetitan": item.get("servicetitan"),
     }
+
+
+def _terms(store: Store, lines: list[Json]) -> list[Json]:
+    """Return the terms of the services sold, each document once, as accepted by the buyer now."""
+    services = [store.services[line["service_id"]] for line in lines if line["service_id"]]
+    documents = dict.fromkeys(one["terms_document"] for one in services if one["terms_document"])
+    return [{"document": one, "version": None, "accepted_at": store.now()} for one in documents]
 
 
 def _buyer(store: Store, wish: OrderWish) -> Json:

@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.servicetitan.accounting_schemas import InvoiceLine, InvoicePatch, NewPayment, PaymentSplit
+from connectors.servicetitan.accounting_schemas import (
+    InvoiceLine,
+    InvoicePatch,
+    NewAdjustment,
+    NewPayment,
+    PaymentSplit,
+)
 from connectors.servicetitan.booking_schemas import NewJob, NewVisit
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.crm_schemas import NewAddress, NewContact, NewCustomer, NewLocation, NewPlace
@@ -55,6 +61,20 @@ JOB = NewJob(
     customer_po="CC-1",
 )
 LINE = InvoiceLine(sku_id=900, description="16x25x1 filter", quantity=Decimal(2), unit_price=Decimal("39.96"))
+ADJUSTMENT = NewAdjustment(
+    adjustment_to_id=70,
+    items=(
+        InvoiceLine(
+            sku_id=900,
+            description="Refund of store order CC-1",
+            quantity=Decimal(1),
+            unit_price=Decimal("-48.65"),
+            skip_updating_membership_prices=True,
+        ),
+    ),
+    tax=Decimal(0),
+    summary="Refund of store order CC-1, approved by Robin Office (demo/order/1-r1)",
+)
 PAYMENT = NewPayment(
     type_id=6,
     amount=Decimal("51.35"),
@@ -121,6 +141,7 @@ ORDER_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     "crm-v2 GET /contacts/{contactId}/relationships": lambda st: st.list_contact_customers(CONTACT),
     "crm-v2 GET /export/customers": lambda st: drain(st.export_customers("2026-09-01", recent=True)),
     "crm-v2 GET /export/customers/contacts": lambda st: drain(st.export_customer_contacts()),
+    "crm-v2 GET /export/locations": lambda st: drain(st.export_locations("2026-09-01", recent=True)),
     "crm-v2 GET /locations": lambda st: st.list_locations(11),
     "crm-v2 GET /locations (our key)": lambda st: st.list_locations_by_external_data(OURS, ["demo/CC-1/location"]),
     "crm-v2 GET /locations (address)": lambda st: st.list_locations_by_address(street="12 Elm St", zip_code="35203"),
@@ -130,6 +151,7 @@ ORDER_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     "pricebook-v2 GET /materials (code)": lambda st: st.list_materials_by_code("FLT-16X25X1"),
     "pricebook-v2 GET /equipment (our key)": lambda st: st.list_equipment_by_external_data(OURS, ["TSTAT-1"]),
     "pricebook-v2 GET /equipment (code)": lambda st: st.list_equipment_by_code("TSTAT-1"),
+    "pricebook-v2 GET /services (code)": lambda st: st.list_services_by_code("SVC-1"),
     "pricebook-v2 POST /materials": lambda st: st.create_material(MATERIAL),
     "pricebook-v2 POST /equipment": lambda st: st.create_equipment(EQUIPMENT),
     "jpm-v2 POST /jobs": lambda st: st.create_job(JOB),
@@ -151,6 +173,8 @@ ORDER_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     "accounting-v2 PATCH /invoices/{id}": lambda st: st.patch_invoice(
         70, InvoicePatch(tax=Decimal("3.44"), tax_zone_id=9, summary="CC-1", export_id="CC-1")
     ),
+    "accounting-v2 GET /invoices (adjustments)": lambda st: st.list_adjustments(70),
+    "accounting-v2 POST /invoices": lambda st: st.create_adjustment_invoice(ADJUSTMENT),
     "accounting-v2 POST /payments": lambda st: st.create_payment(PAYMENT),
     "accounting-v2 GET /payments": lambda st: st.list_payments([70, 71]),
     "accounting-v2 GET /gl-accounts": lambda st: st.list_gl_accounts(),

@@ -112,6 +112,7 @@ ANSWERS: tuple[tuple[str, Any], ...] = (
     (r"POST .*/memberships/sale", {"invoiceId": 70, "customerMembershipId": 9}),
     (r"GET .*/duration-billing-items", []),
     (r"PUT .*/cancel", None),
+    (r"POST .*/invoices", 71),
     (r"GET .*/configuration", {"configuration": "StartTimeOfArrivalWindow"}),
     (r"\w+ .*/jobs/48213", job_row()),
     (r"\w+ .*/hold", None),

@@ -208,9 +208,12 @@ def test_check_names_the_secret_that_is_not_set() -> None:
     result = say("check", "demo", "--json")
     checks = read(result)["checks"]
     assert result.exit_code == 1
-    assert not any(check["ok"] for check in checks)
+    sides = ("Job platform", "Distributor", "Online store Contractor Commerce", "Lists of ServiceTitan")
+    assert {check["what"]: check["kind"] for check in checks if check["what"] in sides} == dict.fromkeys(sides, "no")
     assert any("ST_APP_KEY" in check["words"] + check["fix"] for check in checks)
     assert any("MARCONE_CLIENT_ID" in check["words"] + check["fix"] for check in checks)
+    assert any("CC_TOKEN" in check["words"] + check["fix"] for check in checks)
+    assert all(check["ok"] for check in checks if check["kind"] == "advice")
 
 
 def test_nothing_to_bring_down_is_said() -> None:

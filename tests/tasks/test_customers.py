@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter as Tally
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from connectors.errors import AmbiguousWriteError, RejectedError
+from connectors.servicetitan.schemas import ExportPage, Location
 from decisions.accounts import Found
 from decisions.contact_keys import place_index_keys
 from decisions.matching import Key, Matched, NeedsReview, NewCustomer
@@ -194,6 +196,18 @@ async def test_a_merged_customer_stands_for_the_one_it_was_merged_into(
     found = await find(bought(buyer=Buyer(first_name="A", email="pat@example.com"), place=place))
     assert found.account
     assert (found.account.customer, found.account.location) == (new, location)
+
+
+async def test_a_merge_is_followed_also_where_the_contacts_stayed_with_the_old_record(counter: Counter) -> None:
+    """OI-12, OI-15: the index has not heard of the merge, nor of anything of the customer that stays."""
+    old, _, _ = await enter(counter)
+    await refresh(counter)
+    new, _, _ = await enter(counter, name="Patricia Sample", contacts=[], locations=[{**HOME, "street": "4 Oak Ave"}])
+    await counter.tell(f"/servicetitan/customers/{old}", active=False, mergedToId=new)
+    found = await find(bought(buyer=Buyer(first_name="A", email="pat@example.com")))
+    assert isinstance(found.match, Matched)
+    assert (found.match.customer, found.match.location) == (str(new), None)
+    assert short(await counter.calls()) == ["GET /customers", "GET /customers", "GET /locations"]
 
 
 async def test_an_inactive_customer_is_a_question(counter: Counter) -> None:
@@ -539,6 +553,22 @@ async def test_a_token_the_vendor_no_longer_takes_means_reading_from_the_beginni
     await enter(counter)
     await refresh(counter)
     assert await counter.books.contact_index.candidates("demo", ["email:pat@example.com"])
+
+
+async def test_a_location_that_belongs_to_nobody_does_not_stop_the_others(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OI-70: one bad record never stops the rest."""
+
+    async def feed(*_: object, **__: object) -> AsyncIterator[ExportPage[Location]]:
+        yield ExportPage[Location](
+            has_more=False, continue_from="t", data=(Location(id=5), Location(id=6, customer_id=7))
+        )
+
+    monkeypatch.setattr(counter.st, "export_locations", feed)
+    await refresh_contact_index.fn("demo")
+    assert await counter.books.contact_index.knows("demo", "location/6")
+    assert not await counter.books.contact_index.knows("demo", "location/5")
 
 
 async def _headers(counter: Counter) -> dict[str, str]:

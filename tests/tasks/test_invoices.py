@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -132,6 +133,17 @@ async def test_an_untaxed_order_of_one_line_costs_three_calls(counter: Counter) 
     assert await sale.settle() == Decimal("39.96")
     await sale.pay()
     assert [call.split()[0] for call in await counter.calls()] == ["PATCH", "GET", "POST"]
+
+
+@pytest.mark.parametrize("kind", ["material", "equipment", "service"])
+async def test_a_line_is_of_the_item_that_is_there_whatever_its_type(counter: Counter, kind: str) -> None:
+    """OI-27, OI-28: at the order's price."""
+    theirs = await counter.tell("/servicetitan/pricebook", kind=kind, code="flt-1", price="1.00")
+    sale = await begin(counter, order())
+    await sale.lines()
+    assert await sale.settle() == Decimal("39.96")
+    (shown,) = (await invoice_of(counter, sale.booked)).items
+    assert (shown.sku_id, shown.type.casefold()) == (theirs["id"], kind)
 
 
 async def test_what_the_buyer_sees_is_written_as_typed_and_never_run(counter: Counter) -> None:
@@ -297,8 +309,6 @@ async def test_a_paid_order_has_one_payment_of_the_shop_s_type(counter: Counter)
     assert (payment.id, payment.type_id, payment.total) == (number, PAYMENT_TYPE, bought.grand_total)
     assert payment.memo == "Online store order CC-1"
     assert (await invoice_of(counter, sale.booked)).balance == 0
-    (row,) = [one for one in (await counter.state())["servicetitan"]["payments"] if one["id"] == number]
-    assert row["customer_id" if "customer_id" in row else "customerId"] == sale.booked.customer
 
 
 @pytest.mark.parametrize(("paid_at", "day"), [(PAID, PAID), (None, TAXED.created_at)], ids=["paid", "no day named"])
@@ -310,6 +320,7 @@ async def test_the_payment_is_of_the_day_the_store_was_paid(
     await sale.pay()
     rows = (await counter.people.get("/_sandbox/requests")).json()["requests"]
     (body,) = [row["body"] for row in rows if row["path"].endswith("/payments") and row["method"] == "POST"]
+    assert body["customerId"] == sale.booked.customer
     assert datetime.fromisoformat(body["paidOn"]) == day
 
 
@@ -345,6 +356,53 @@ async def test_two_workers_at_once_write_one_invoice_and_one_payment(counter: Co
     assert len(set(await asyncio.gather(*(work() for _ in range(3))))) == 1
     assert len((await invoice_of(counter, sale.booked)).items) == 4
     assert len(await counter.st.list_payments([sale.booked.invoice])) == 1
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize("at", range(19))
+async def test_a_pass_that_dies_at_any_call_is_finished_by_the_next(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, at: int, is_done: bool
+) -> None:
+    """OI-28, OI-29, OI-49, OI-67: items, lines, tax, payment and tag are there once, whichever call it died at."""
+    bought = order(line(tax_total=Decimal("3.44")), extra_discount=Decimal("1.00"))
+    booked = await book(counter)
+
+    async def go() -> None:
+        items = await ensure_items.fn("demo", bought, product_part(bought), product_choices())
+        sale = Sale(bought, booked, plan_invoice(product_part(bought)), items)
+        await sale.lines()
+        await sale.settle()
+        await sale.pay()
+        await tag_completed.fn("demo", bought, booked.job, COMPLETED_TAG)
+
+    http, calls = counter.st._http, itertools.count()
+    real = http.send
+
+    async def send(*args: Any, **options: Any) -> Any:
+        is_last = next(calls) == at
+        if is_last and not is_done:
+            raise KilledError
+        answer = await real(*args, **options)
+        if is_last:
+            raise KilledError
+        return answer
+
+    with monkeypatch.context() as dying:
+        dying.setattr(http, "send", send)
+        with pytest.raises(KilledError):
+            await go()
+    await go()
+    invoice = await invoice_of(counter, booked)
+    assert said(invoice) == [("FLT-1", "1", "39.96"), ("STORE-DISCOUNT", "1", "-1.00")]
+    assert (invoice.total, invoice.balance) == (bought.grand_total, 0)
+    assert len(await counter.st.list_payments([booked.invoice])) == 1
+    assert await tags_of(counter, booked) == {COMPLETED_TAG}
+    for sku in ("FLT-1", "STORE-DISCOUNT"):
+        assert len(await counter.st.list_materials_by_code(sku)) == 1
 
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="the contract's samples are not here (set TRUCKROLL_CONTRACTS)")
@@ -403,7 +461,9 @@ async def test_a_tag_whose_answer_was_lost_is_there_once(counter: Counter) -> No
     assert await tags_of(counter, booked) == {611, COMPLETED_TAG}
 
 
-async def test_a_tag_write_that_never_arrived_is_made_of_the_newest_list(counter: Counter) -> None:
+async def test_a_tag_write_that_never_arrived_is_made_of_the_newest_list(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """OI-43, OI-49: what people add meanwhile is kept."""
     booked = await book(counter, tags=(611,))
     real = counter.st.set_job_tags
@@ -416,7 +476,7 @@ async def test_a_tag_write_that_never_arrived_is_made_of_the_newest_list(counter
             await counter.tell("/faults", match="PATCH /servicetitan/jpm/*", kind="status", status=500)
         return await real(job, tags)
 
-    counter.st.set_job_tags = meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(counter.st, "set_job_tags", meanwhile)
     await tag_completed.fn("demo", TAXED, booked.job, COMPLETED_TAG)
     assert tries == [(611, COMPLETED_TAG), (611, 614, COMPLETED_TAG)]
     assert await tags_of(counter, booked) == {611, 614, COMPLETED_TAG}

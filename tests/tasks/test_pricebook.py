@@ -178,7 +178,7 @@ async def test_discount_and_shipping_are_items_but_no_goods(counter: Counter) ->
     for sku in ("STORE-DISCOUNT", "STORE-SHIPPING"):
         ((kind, made),) = await pricebook(counter, sku)
         assert (kind, made.id) == ("material", items[sku.lower()])
-        assert (made.is_inventory, made.taxable, made.price) == (False, False, 0)
+        assert (made.is_inventory, made.taxable, made.price) == (False, False, Decimal(0))
         assert (made.account, made.cost_of_sale_account, made.asset_account) == ("Deferred Revenue", "", "")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from decisions.accounts import AccountContact, contacts_of, further_contacts, new_account, new_place
-from decisions.contact_keys import buyer_index_keys, email_index_keys, phone_index_keys, place_index_keys
+from decisions.contact_keys import LONGEST, buyer_index_keys, email_index_keys, phone_index_keys, place_index_keys
 from models.address import Address
 from models.errors import HeldError
 from models.person import IndexEntry, customers_of
@@ -17,7 +17,7 @@ from tests.unit.orders import ELM, address_of, order
 MARKUP = '<b>Zoë</b> =SUM(A1) "Ann" 🛠'
 
 
-def by(place: PlaceTyped = ELM, bill_to: PlaceTyped | None = None, **buyer: str) -> StoreOrder:
+def by(place: PlaceTyped = ELM, bill_to: PlaceTyped | None = None, **buyer: Any) -> StoreOrder:
     return order(buyer=Buyer(**buyer), service_address=place, billing_address=bill_to)
 
 
@@ -31,7 +31,7 @@ def by(place: PlaceTyped = ELM, bill_to: PlaceTyped | None = None, **buyer: str)
         pytest.param({"first_name": MARKUP, "last_name": "Ł"}, f"{MARKUP} Ł", "Residential", id="unicode and markup"),
     ],
 )
-def test_a_new_customer_is_called_as_the_buyer_typed(buyer: dict[str, str], name: str, kind: str) -> None:
+def test_a_new_customer_is_called_as_the_buyer_typed(buyer: dict[str, Any], name: str, kind: str) -> None:
     """OI-13, OI-71: nothing is cut, folded or escaped; a company makes it commercial."""
     account = new_account(by(**buyer))
     assert (account.name, account.kind, account.place.name) == (name, kind, name)
@@ -61,7 +61,7 @@ def test_a_new_customer_is_called_as_the_buyer_typed(buyer: dict[str, str], name
         ),
     ],
 )
-def test_contacts_are_kept_as_typed(buyer: dict[str, str], contacts: list[Any]) -> None:
+def test_contacts_are_kept_as_typed(buyer: dict[str, Any], contacts: list[Any]) -> None:
     """OI-13, OI-16, OI-71."""
     assert contacts_of(by(**buyer)) == tuple(AccountContact(*one) for one in contacts)
 
@@ -76,7 +76,7 @@ def test_contacts_are_kept_as_typed(buyer: dict[str, str], contacts: list[Any]) 
         pytest.param({"email": "nonsense", "phone": "555-01"}, [], id="nothing usable"),
     ],
 )
-def test_only_new_contacts_are_added_to_a_known_customer(buyer: dict[str, str], fields: list[str]) -> None:
+def test_only_new_contacts_are_added_to_a_known_customer(buyer: dict[str, Any], fields: list[str]) -> None:
     """OI-8, OI-16: compared as matching compares."""
     new = further_contacts(by(**buyer), emails=["Pat@Example.com"], phones=["(602) 555-0101"])
     assert [one.field for one in new] == fields
@@ -150,6 +150,19 @@ def test_missing_keys_find_nobody() -> None:
         == place_index_keys(Address(street="", city="", state="", zip="1"))
         == ()
     )
+
+
+@pytest.mark.parametrize(
+    "email",
+    [pytest.param("p" * 5000 + "@example.com", id="endless"), pytest.param("p\0at@example.com", id="with a NUL")],
+)
+def test_whatever_a_buyer_types_makes_a_key_a_database_takes(email: str) -> None:
+    """OI-71: the same text makes the same key, and another one another."""
+    (key,) = email_index_keys(email)
+    assert len(key) < LONGEST
+    assert key.isprintable()
+    assert email_index_keys(email.upper()) == (key,)
+    assert email_index_keys(f"a{email}") != (key,)
 
 
 def test_customers_are_put_together_from_what_tells_of_them() -> None:

@@ -247,9 +247,10 @@ def test_arrival_windows_that_are_asked_for_must_exist(kind: str) -> None:
     asking = settings(**{kind: {"arrival_windows": True}})
     path = f"contractor_commerce.{kind}.arrival_windows"
     none = {one.path: one for one in chosen_settings(asking, choices_for(asking, lists(arrival_windows=())))}
-    assert none[path].missing is not None
-    assert "ServiceTitan has none" in none[path].missing.why
-    assert "Set them up in ServiceTitan" in none[path].missing.fix
+    missing = none[path].missing
+    assert missing is not None
+    assert "ServiceTitan has none" in missing.why
+    assert "Set them up in ServiceTitan" in missing.fix
     some = {one.path: one for one in chosen_settings(asking, choices_for(asking, lists()))}
     assert some[path].missing is None
     assert "08:00-12:00" in some[path].name

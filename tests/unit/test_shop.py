@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from models.errors import SettingsError
-from models.shop import Shop, load_shop, parse_shop, read_shop, shop_names
+from models.shop import (
+    ContractorCommerceSettings,
+    MarconeSettings,
+    PartsSettings,
+    Shop,
+    load_shop,
+    parse_shop,
+    read_shop,
+    shop_names,
+)
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "shop.example.toml"
 
@@ -181,3 +190,28 @@ def test_a_file_that_is_no_toml_names_the_line(tmp_path: Path) -> None:
         read_shop(path)
     with pytest.raises(SettingsError, match="There is no shop file"):
         read_shop(tmp_path / "none.toml")
+
+
+def test_the_example_shows_every_setting_of_the_store_and_its_defaults() -> None:
+    """OI-5, OI-20, OI-50: nothing can be set that people cannot read about."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    written = tomllib.loads(text)
+    store = Shop.model_validate(written).need_contractor_commerce()
+    for section, named in (
+        (store, written["contractor_commerce"]),
+        (store.products, written["contractor_commerce"]["products"]),
+        (store.services, written["contractor_commerce"]["services"]),
+    ):
+        shown = {*named, *(name for name in type(section).model_fields if f"# {name} = " in text)}
+        assert shown == set(type(section).model_fields)
+    own = {"calls_per_minute", "webhook_signature_header", "webhook_signature_encoding", "create_customers",
+           "add_new_contacts", "visit_starts", "visit_length"}  # fmt: skip
+    defaults = ContractorCommerceSettings.model_validate({"api_url": "x", "api_token": "x"})
+    assert store.model_dump(include=own) == defaults.model_dump(include=own)
+
+
+def test_the_example_shows_every_setting_of_the_parts_loop() -> None:
+    """Sub-tables included, which are checked by their values."""
+    written = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    assert set(written["parts"]) == set(PartsSettings.model_fields)
+    assert set(written["marcone"]) == set(MarconeSettings.model_fields)

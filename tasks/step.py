@@ -1,0 +1,41 @@
+"""How a step of a process is made a Prefect task: its name, and what it repeats. The ledger remembers, not a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, Protocol, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.retrying import RETRY_DELAYS_S, is_transient, is_unsettled
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Step(Protocol):
+    """Makes a task of a function."""
+
+    def __call__(self, function: Callable[P, R]) -> Task[P, R]:
+        """Return the task."""
+
+
+def step(name: str, *, looks_first: bool = False) -> Step:
+    """Make a function a step that is seen in Prefect under `name`, and repeated where that is safe.
+
+    `looks_first`: it looks whether a write whose answer was lost has landed before it writes again, so it is repeated
+    after a lost answer too. Nothing is kept in Prefect's result cache: it is one machine's, and to make out its keys
+    costs more than most steps.
+    """
+
+    def make(function: Callable[P, R]) -> Task[P, R]:
+        return task(
+            task_run_name=name,
+            retries=len(RETRY_DELAYS_S),
+            retry_delay_seconds=RETRY_DELAYS_S,
+            retry_condition_fn=is_unsettled if looks_first else is_transient,
+            cache_policy=NO_CACHE,
+        )(function)
+
+    return make
