@@ -32,7 +32,7 @@ from connectors.errors import (
     private_values,
     unreadable,
 )
-from connectors.limits import Limiter
+from connectors.limits import Limiter, Turn
 from connectors.tokens import KeyAuth, TokenAuth, named
 from connectors.wire import decode, encode
 from models.errors import SettingsError
@@ -124,12 +124,31 @@ class VendorHttp:
             None if is_write else self._is_missing,
         )
 
-    async def send(self, method: str, path: str, call: Call, *, query: Query | None = None, body: Any = None) -> Any:
+    async def take_turn(self) -> Turn:
+        """Wait until one call may go, and return the permission for it."""
+        await self._limiter.acquire()
+        return Turn()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        call: Call,
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        turn: Turn | None = None,
+    ) -> Any:
         """Send one call and return its decoded JSON, or None when the answer has no body.
 
         Raises exactly one VendorError. Reads are repeated up to three times after a TransientError; a 429 is waited
-        out for reads and writes alike, since it did nothing.
+        out for reads and writes alike, since it did nothing. With a `turn` nothing is waited for: the call goes out
+        once and now, and a 429 or a turn gone stale is a TransientError that sent nothing.
         """
+        if turn is not None:
+            if not turn.use():
+                raise _too_late(call)
+            return await self._once(method, path, call, query, body)
         if call.is_write:
             return await self._waiting_out_pauses(method, path, call, query, body)
         async for attempt in stamina.retry_context(
@@ -141,6 +160,7 @@ class VendorHttp:
 
     async def _waiting_out_pauses(self, method: str, path: str, call: Call, query: Query | None, body: Any) -> Any:
         for pauses in range(MAX_PAUSES):
+            await self._limiter.acquire()
             try:
                 return await self._once(method, path, call, query, body)
             except RateLimitedError as asked:
@@ -149,10 +169,10 @@ class VendorHttp:
                     raise
                 log.debug("%s asks for a pause of %.1f s", self.vendor, pause_s)
                 await sleep(pause_s + random.uniform(0.0, 0.25 + 0.1 * pause_s))  # noqa: S311 - spreads callers
+        await self._limiter.acquire()
         return await self._once(method, path, call, query, body)
 
     async def _once(self, method: str, path: str, call: Call, query: Query | None, body: Any) -> Any:
-        await self._limiter.acquire()
         request = self._client.build_request(
             method,
             path,
@@ -217,6 +237,15 @@ def _tls() -> ssl.SSLContext:
 
 def _is_worth_repeating(error: Exception) -> bool:
     return isinstance(error, TransientError) and not isinstance(error, RateLimitedError)
+
+
+def _too_late(call: Call) -> TransientError:
+    return TransientError(
+        f"This machine was too slow between its turn and {call.doing} at {call.vendor}: nothing was sent.",
+        "Truckroll tries again by itself.",
+        call.vendor,
+        call.doing,
+    )
 
 
 def _written(value: str | int | bool) -> str:

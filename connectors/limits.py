@@ -1,14 +1,19 @@
-"""How fast we may call a vendor. One limiter per credential, shared by every client in the process."""
+"""How fast we may call a vendor: what a client asks before each call, and the pace of one process."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Protocol
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
 from aiolimiter import AsyncLimiter
+
+TURN_GOOD_FOR_S: Final = 1.0
+"""How long after it was granted a turn may be used: as long as a transaction takes, and a little."""
 
 
 class Limiter(Protocol):
@@ -42,29 +47,23 @@ class Pace:
         await self._by_loop[loop].acquire()
 
 
-class Window:
-    """At most `calls` in any `period_s` seconds, however they fall; a burst is fine, then it waits."""
+@dataclass
+class Turn:
+    """Permission for one call, taken before what must not wait: whoever has it calls at once, or not at all."""
 
-    def __init__(self, calls: int, period_s: float) -> None:
-        """Count calls over a sliding period, in seconds."""
-        self._calls = calls
-        self._period_s = period_s
-        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[asyncio.Lock, deque[float]]] = (
-            WeakKeyDictionary()
-        )
+    good_for_s: float = TURN_GOOD_FOR_S
+    clock: Callable[[], float] = time.monotonic
+    _taken_at: float = field(init=False)
+    _is_used: bool = field(init=False, default=False)
 
-    async def acquire(self) -> None:
-        """Wait until the oldest counted call is a full period ago."""
-        loop = asyncio.get_running_loop()
-        lock, times = self._by_loop.setdefault(loop, (asyncio.Lock(), deque()))
-        async with lock:
-            while len(times) >= self._calls:
-                wait_s = times[0] + self._period_s - loop.time()
-                if wait_s <= 0:
-                    times.popleft()
-                else:
-                    await asyncio.sleep(wait_s)
-            times.append(loop.time())
+    def __post_init__(self) -> None:
+        self._taken_at = self.clock()
+
+    def use(self) -> bool:
+        """Spend it on a call that goes out now. False: it was spent, or went stale, and the call may not go."""
+        is_good = not self._is_used and self.clock() - self._taken_at <= self.good_for_s
+        self._is_used = True
+        return is_good
 
 
 @cache
@@ -72,10 +71,3 @@ def shared_pace(account: str, calls_per_second: float) -> Pace:
     """Return the one pace of this account in this process (FACTS 7.17: the limit is per app and tenant)."""
     del account  # only tells accounts apart
     return Pace(calls_per_second)
-
-
-@cache
-def shared_window(account: str, calls: int, period_s: float) -> Window:
-    """Return the one window of this account in this process."""
-    del account
-    return Window(calls, period_s)

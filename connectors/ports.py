@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
+from connectors.limits import Turn
 from models.base import JobRef
 from models.job import Board, Diagnoses, JobView, PublishReport
 from models.order import PurchaseOrder
@@ -51,8 +52,15 @@ class PartsDistributor(Protocol):
         """Return the names of the shipping methods this branch offers the account."""
         ...
 
-    async def place(self, order: PurchaseOrder) -> Placement:
-        """Place one approved order. Not idempotent: only `once` may call it. Raises AmbiguousWriteError."""
+    async def take_turn(self) -> Turn:
+        """Wait until one call may go, for `place`: its intent is written first, and then it must not wait."""
+        ...
+
+    async def place(self, order: PurchaseOrder, turn: Turn | None = None) -> Placement:
+        """Place one approved order. Not idempotent: only `once` may call it. Raises AmbiguousWriteError.
+
+        With a `turn` it goes out now, or raises TransientError.
+        """
         ...
 
     async def order_status(self, order_number: str) -> OrderStatus:

@@ -104,7 +104,7 @@ def buyer_name(order: StoreOrder) -> str:
 
 
 def contacts_of(order: StoreOrder) -> tuple[AccountContact, ...]:
-    """Return the buyer's contacts as typed. What cannot be an e-mail is left out: matching has warned of it.
+    """Return the buyer's contacts as typed. What is no e-mail or no phone is left out: matching has warned of it.
 
     A phone field with several numbers stays one contact; a second field that says the same is left out.
     """
@@ -112,8 +112,8 @@ def contacts_of(order: StoreOrder) -> tuple[AccountContact, ...]:
     contacts = [AccountContact("email", "Email", buyer.email.strip())] if email_key(buyer.email) else []
     seen: set[str] = set()
     for field, typed in (("phone", buyer.phone.strip()), ("phone_alternate", buyer.phone_alternate.strip())):
-        keys = phone_keys(typed) or {typed}
-        if typed and not keys <= seen:
+        keys = phone_keys(typed)
+        if not keys <= seen:
             contacts.append(AccountContact(field, "Phone", typed))
         seen |= keys
     return tuple(contacts)

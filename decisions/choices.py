@@ -231,6 +231,12 @@ def _unset(kind: Kind, setting: str) -> MissingChoice | None:
 def _look_up(path: str, setting: str, name: str, known: TenantLists, zone: tzinfo) -> Offered | MissingChoice:
     drop_down = DROP_DOWNS[setting]
     entries = _list(known, drop_down.field)
+    if drop_down.field in known.refused:
+        return MissingChoice(
+            setting=path,
+            why=f'The {drop_down.said} "{name}" cannot be looked up. {known.refused[drop_down.field]}',
+            fix=f"Give the app the right to read that list, in ServiceTitan under API Application Access; {_THEN}.",
+        )
     same = [one for one in entries if same_name(one.name, name)]
     active = [one for one in same if one.is_active]
     if len(active) == 1:

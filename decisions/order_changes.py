@@ -49,6 +49,7 @@ def make_change(
         version=order.version,
         what=change.change.value,
         why=change.why,
+        said=_said(order, change.change),
         amount=change.amount,
         edits=edits,
         terms=ChangeTerms(what=change.change.value, order_number=order.number or order.id),
@@ -56,6 +57,18 @@ def make_change(
         edited=order if edits else None,
     )
     return with_jobs(bare, jobs)
+
+
+def _said(order: StoreOrder, what: Change) -> str:
+    """Return the reason the store gives for the cancellation, or for the newest refund."""
+    match what:
+        case Change.CANCEL:
+            return order.cancel_reason
+        case Change.REFUND:
+            newest = max(order.refunds, key=lambda refund: refund.created_at, default=None)
+            return newest.reason if newest else ""
+        case Change.EDIT:
+            return ""
 
 
 def _refunded(order: StoreOrder, change: Propose, before: Decimal) -> Decimal:
@@ -196,7 +209,7 @@ def headline(change: OrderChange) -> str:
 
 def will_be_done(change: OrderChange) -> tuple[str, ...]:
     """Say what a yes does, one sentence each."""
-    if change.what == Change.EDIT:
+    if Change(change.what) is Change.EDIT:
         return (
             "Nothing is written: your yes says that you changed job and invoice in ServiceTitan by hand.",
             "Later versions of the order are compared with this one.",
@@ -230,7 +243,7 @@ def was_rejected(change: OrderChange, by: str) -> str:
 
 def left_for_the_office(change: OrderChange) -> tuple[str, ...]:
     """Say what no yes does for the office's books."""
-    if change.what == Change.EDIT:
+    if Change(change.what) is Change.EDIT:
         return ()
     back = (
         f"The store itself gave back {money(change.refunded)}; the money is not moved from here."
@@ -249,7 +262,7 @@ def change_markdown(change: OrderChange, *, because: Sequence[str] = ()) -> str:
     blocks = [
         f"## Store order {escape(change.number)} - {headline(change)}",
         _list_of("**An earlier yes does not count any more**", because),
-        f"{escape(sentence(change.why))}  \n**{TITLES[Change(change.what)]}**",
+        f"{escape(sentence(change.why))}{_reason(change)}  \n**{TITLES[Change(change.what)]}**",
         _jobs_table(change.jobs),
         _list_of("**What reads otherwise in the store**", change.edits),
         _list_of("**Look at this first**", change.remarks),
@@ -277,6 +290,10 @@ def change_form_markdown(change: OrderChange, *, because: str = "") -> str:
     lines += [f"- **Note:** {escape(words)}" for words in change.remarks]
     lines += [f"- {escape(words)}" for words in left_for_the_office(change)]
     return "\n".join(lines) + "\n"
+
+
+def _reason(change: OrderChange) -> str:
+    return f" The reason given there: {escape(sentence(change.said))}" if one_line(change.said) else ""
 
 
 def _list_of(title: str, items: Sequence[str]) -> str:
@@ -357,7 +374,7 @@ _WHY_CLOSED = {
 
 def adjustment_text(terms: ChangeTerms) -> str:
     """Return the text of the adjustment invoice's one line."""
-    what = "Cancellation" if terms.what == Change.CANCEL else "Refund"
+    what = "Cancellation" if Change(terms.what) is Change.CANCEL else "Refund"
     return f"{what} of store order {terms.order_number}"
 
 
@@ -379,4 +396,4 @@ def cancel_memo(terms: ChangeTerms, by: str) -> str:
 def goes_on_afterwards(change: OrderChange, order: StoreOrder, written: StoreOrder | None) -> bool:
     """Tell whether this version asks for more than was put to a person: the store also completed the order (OI-49)."""
     is_completed = order.state is OrderState.COMPLETED and (written is None or written.state is not order.state)
-    return is_completed and change.what != Change.CANCEL
+    return is_completed and Change(change.what) is not Change.CANCEL

@@ -283,7 +283,7 @@ def _payment_faults(order: StoreOrder) -> Iterator[Hold]:
         )
         return
     captured = [payment.amount for payment in order.payments if payment.status == _CAPTURED]
-    if captured and sum(captured, _ZERO) != order.grand_total:
+    if order.payments and sum(captured, _ZERO) != order.grand_total:
         yield Hold(
             f"the store collected {money(sum(captured, _ZERO))} for an order of {money(order.grand_total)}",
             "payments",

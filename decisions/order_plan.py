@@ -25,6 +25,7 @@ from decisions.invoicing import (
 )
 from decisions.job_text import job_summary
 from decisions.visits import Visit, plan_visit
+from decisions.words import as_sentence
 from models.errors import HeldError
 from models.shop import ContractorCommerceSettings, ProductOrders, ServiceOrders
 from models.store_order import StoreOrder
@@ -121,7 +122,7 @@ def _visit(
     is_on = _settings_of(part.kind, settings).arrival_windows
     arrival = arrival_window(order.requested_window, slots, is_on=is_on, zone=zone)
     if isinstance(arrival, WindowHeld):
-        raise HeldError(arrival.why, arrival.fix, "requested_window")
+        raise HeldError(as_sentence(arrival.why), arrival.fix, "requested_window")
     return plan_visit(
         order,
         arrival,

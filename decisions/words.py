@@ -77,3 +77,8 @@ def sentence(text: str) -> str:
     """End the text with a full stop, unless it ends already."""
     clean = one_line(text)
     return clean if not clean or clean[-1] in ".!?" else f"{clean}."
+
+
+def as_sentence(text: str) -> str:
+    """Write a reason as a sentence of its own: with a capital and a full stop."""
+    return sentence(f"{text[:1].upper()}{text[1:]}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from prefect import flow
@@ -20,7 +21,7 @@ from decisions.lanes import lanes
 from decisions.matching import Matched, NeedsReview, NewCustomer, keys_of
 from decisions.order_intake import Hold, Ignore, Intake, Propose, Reason, Sync, Wait, decide_intake, like_orders
 from decisions.order_plan import PartPlan, all_tags, plan_order
-from decisions.words import listed, money
+from decisions.words import as_sentence, listed, money
 from flows.access import AWAY, note_away, note_back
 from flows.running import finish
 from flows.starting import start_change_runs
@@ -69,7 +70,7 @@ from tasks.order_records import (
 )
 from tasks.pricebook import ensure_items
 from tasks.store_jobs import book_job
-from tasks.store_orders import PROCESS, take_in_named_orders, take_in_orders
+from tasks.store_orders import PROCESS, Unread, take_in_named_orders, take_in_orders
 from tasks.tenant_lists import read_choices
 
 AT_ONCE = 16
@@ -111,6 +112,8 @@ class Desk:
     house: House
     report: RunReport
     choices: OrderChoices | None = None
+    failure: TruckrollError | None = None
+    """Why the lists or the index could not be read."""
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_closed: bool = False
     """A vendor is away: what is left waits for the next pass."""
@@ -125,9 +128,16 @@ class Desk:
     async def read(self) -> OrderChoices:
         """Return what the shop chose, as the tenant has it now, with the contact index up to date."""
         async with self.opening:
+            if self.failure is not None:
+                raise self.failure
             if self.choices is None:
-                choices = await read_choices(self.house.shop.name)
-                await refresh_contact_index(self.house.shop.name)
+                try:
+                    choices = await read_choices(self.house.shop.name)
+                    await refresh_contact_index(self.house.shop.name)
+                except TruckrollError as error:
+                    # Every order would fail on the same: the pass ends, and the next one begins anew.
+                    self.is_closed, self.failure = True, error
+                    raise
                 self.choices = choices
             return self.choices
 
@@ -146,17 +156,23 @@ async def _may_run(house: House, report: RunReport) -> bool:
 async def _pass(desk: Desk) -> None:
     house = desk.house
     # 1. What changed in the store since the last pass, and what its deliveries name.
-    await take_in_orders(house.shop.name)
+    _report_unread(desk, await take_in_orders(house.shop.name))
     for _ in range(MOST_ROUNDS):
         named = await take_in_named_orders(house.shop.name)
+        _report_unread(desk, named.unread)
         # 2. Each order, in the order they were placed.
         await _write_due(desk)
-        if not named or desk.is_closed:
+        if not named.count or desk.is_closed:
             break
     # 12. Changes that a person has answered meanwhile; a run for each that still has to be answered.
     if not desk.is_closed:
         await carry_out_changes(house, desk.report)
         await start_change_runs(house)
+
+
+def _report_unread(desk: Desk, unread: Sequence[Unread]) -> None:
+    for one in unread:
+        desk.report.add(one.record, "held", one.why)
 
 
 async def _write_due(desk: Desk) -> None:
@@ -182,7 +198,9 @@ async def _write_page(desk: Desk, page: Sequence[StoreOrderRow]) -> None:
                 if desk.is_closed:
                     return
                 try:
-                    desk.report.items.append(await _follow(desk, row, order))
+                    item = await _follow(desk, row, order)
+                    desk.report.items.append(item)
+                    get_run_logger().info("%s: %s. %s", item.id, item.outcome, item.reason)
                 except SettingsError as error:
                     desk.is_closed, desk.stopped_by = True, error
 
@@ -244,7 +262,7 @@ async def _decide(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
             reason_text = f"{change.value}: {why} `truckroll approvals show {approval}` says what will be done."
             return RunItem(id=row.number, outcome="held", reason=reason_text)
         case Hold(why=why, field=where, fix=fix):
-            raise HeldError(f"{why[:1].upper()}{why[1:]}.", fix, field=where)
+            raise HeldError(as_sentence(why), fix, field=where)
 
 
 async def _intake(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> Intake:
@@ -341,7 +359,7 @@ async def _account(
                 matched = MatchedBy("new", warnings=told)
             case NeedsReview(candidates=candidates, why=why, fix=fix, by=by):
                 who = f" Customers {listed(candidates, 'and')}." if candidates else ""
-                raise HeldError(f"{why[:1].upper()}{why[1:]}.{who}", fix, field=by.value if by else "customer")
+                raise HeldError(f"{as_sentence(why)}{who}", fix, field=by.value if by else "customer")
         return await remember_account(house, order, account, matched, warnings), account
 
 
@@ -387,6 +405,6 @@ def _item(row: StoreOrderRow, outcome: str, parts: Sequence[WrittenPart]) -> Run
             "matched by": row.matched_by.replace("_", " "),
             "job": listed((part.number for part in parts), "and"),
             "invoice": listed((str(part.invoice) for part in parts if part.total is not None), "and"),
-            "total": money(sum(totals)) if totals else "",
+            "total": money(sum(totals, Decimal(0))) if totals else "",
         },
     )

@@ -77,6 +77,8 @@ class OrderChange(DomainModel):
     version: int
     what: What
     why: str
+    said: str = ""
+    """The reason as it was typed in the store: shown to whoever decides, and to nobody else."""
     amount: Decimal
     """What the change takes off the sale; zero for an edit."""
     jobs: tuple[ConcernedJob, ...] = ()
@@ -92,7 +94,7 @@ class OrderChange(DomainModel):
 
     def asks_the_same(self, other: OrderChange) -> bool:
         """Tell whether a newer version of the order leaves the question as it is."""
-        same = {"version": self.version, "edited": self.edited}
+        same = {"version": self.version, "edited": self.edited, "said": self.said}
         return other.model_copy(update=same) == self
 
 

@@ -13,6 +13,9 @@ from pydantic import AwareDatetime, Field
 from models.base import DomainModel
 from models.errors import HeldError
 
+VisitStart = Literal["StartTimeOfArrivalWindow", "EndTimeOfArrivalWindow"]
+"""What ServiceTitan takes for a visit's own start when it has an arrival window (FACTS 2.5)."""
+
 
 class Offered(DomainModel):
     """One entry of a drop-down. `is_active` False: switched off in ServiceTitan, so it cannot be used."""
@@ -73,8 +76,9 @@ class TenantLists(DomainModel):
     payment_types: tuple[Offered, ...] = ()
     cancel_reasons: tuple[Offered, ...] = ()
     arrival_windows: tuple[OfferedWindow, ...] = ()
-    visit_starts_at: Literal["StartTimeOfArrivalWindow", "EndTimeOfArrivalWindow"] = "StartTimeOfArrivalWindow"
-    """What ServiceTitan takes for a visit's own start when it has an arrival window (FACTS 2.5)."""
+    visit_starts_at: VisitStart = "StartTimeOfArrivalWindow"
+    refused: dict[str, str] = Field(default_factory=dict)
+    """Lists that could not be read, by field, with ServiceTitan's own words; they are empty."""
     gone: tuple[Gone, ...] = ()
     """What earlier readings had and this one has not: decisions/choices.py, `remembering`."""
 
@@ -102,7 +106,7 @@ class PartChoices(DomainModel):
     """By setting: account, cost_of_sale_account, asset_account (OI-34 to OI-37)."""
     windows: tuple[OfferedWindow, ...] = ()
     """Arrival windows that the business unit may use."""
-    visit_starts_at: Literal["StartTimeOfArrivalWindow", "EndTimeOfArrivalWindow"] = "StartTimeOfArrivalWindow"
+    visit_starts_at: VisitStart = "StartTimeOfArrivalWindow"
 
     def need(self, setting: str) -> int:
         """Return the id of a setting that must be there. Raises HeldError that names the setting (OI-25)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from html import unescape
 
-from sandbox.servicetitan.money_records import Invoice
+from sandbox.servicetitan.money_records import Invoice, InvoiceLine
 from sandbox.servicetitan.records import Address, Appointment
 from sandbox.servicetitan.state import Titan
 
@@ -32,7 +33,7 @@ def money(amount: Decimal) -> str:
 
 
 def when(moment: datetime | None) -> str:
-    """Return day and time, UTC."""
+    """Return day and time, on the clock the moment was written with; records are kept in UTC."""
     return moment.strftime("%a %d %b, %H:%M") if moment else ""
 
 
@@ -47,8 +48,7 @@ def invoice_box(titan: Titan, invoice: Invoice | None) -> InvoiceBox | None:
     return InvoiceBox(
         name=f"{kind} {invoice.number}" + ("" if invoice.status == "Pending" else f", {invoice.status.lower()}"),
         lines=[
-            (f"{line.quantity.normalize():f}{TIMES}{line.display_name or line.description}", money(line.total))
-            for line in invoice.lines
+            (f"{line.quantity.normalize():f}{TIMES}{_line_words(line)}", money(line.total)) for line in invoice.lines
         ],
         tax=money(tax) if tax else "",
         total=money(titan.total_of(invoice)),
@@ -58,6 +58,11 @@ def invoice_box(titan: Titan, invoice: Invoice | None) -> InvoiceBox | None:
         balance=money(titan.balance_of(invoice)),
         adjustments=[box for box in boxes if box],
     )
+
+
+def _line_words(line: InvoiceLine) -> str:
+    """Return the line's own description, which is HTML, as text; else its item's name."""
+    return unescape(line.description) or line.display_name or line.sku_name
 
 
 def tag_names(titan: Titan, tags: list[int]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from sandbox.contractor_commerce.state import Json
-from sandbox.page_parts import TIMES, InvoiceBox, invoice_box, money, place_line, tag_names, visit_line
+from sandbox.page_parts import TIMES, InvoiceBox, invoice_box, money, place_line, tag_names, visit_line, when
 from sandbox.servicetitan.records import Customer, Job
 from sandbox.servicetitan.state import Titan
 
@@ -71,7 +72,7 @@ def sale_card(titan: Titan, order: Json) -> SaleCard:
     buyer, place = order["customer"], order.get("service_address") or {}
     jobs = [job for job in titan.jobs.values() if _is_of(job, order)]
     customer = titan.customers.get(jobs[0].customer_id) if jobs else None
-    window = order.get("requested_window") or {}
+    window = order.get("requested_window")
     return SaleCard(
         number=str(order.get("number", order["id"])),
         version=order["version"],
@@ -84,7 +85,7 @@ def sale_card(titan: Titan, order: Json) -> SaleCard:
         refunded="" if _sum(1, order.get("refunded_total")) == "$0.00" else _sum(1, order.get("refunded_total")),
         status=str(order.get("status", "")),
         payment=str(order.get("payment_status", "")).replace("_", " "),
-        wish=f"{window.get('start')} to {window.get('end')}".replace("T", " ") if window else "",
+        wish=_window(window) if isinstance(window, dict) else "",
         customer=_customer_side(titan, customer) if customer else None,
         jobs=[_job_side(titan, job) for job in jobs],
     )
@@ -143,6 +144,15 @@ def _lines(order: Json) -> list[Json]:
 def _line_words(line: Json) -> str:
     renewed = " (subscription)" if line.get("purchase_type") == "subscription" else ""
     return f"{line.get('quantity')}{TIMES}{line.get('name')}{renewed}"
+
+
+def _window(window: Json) -> str:
+    """Return the wished arrival window, on the clock it was written with; as it is where an order is broken."""
+    start, end = str(window.get("start", "")), str(window.get("end", ""))
+    try:
+        return f"{when(datetime.fromisoformat(start))} to {datetime.fromisoformat(end):%H:%M}"
+    except ValueError:
+        return f"{start} {end}".strip()
 
 
 def _sum(quantity: object, price: object) -> str:

@@ -140,7 +140,8 @@ class Approvals:
             return newest
         revision = (newest.revision if newest is not None else 0) + 1
         # The run that waits with an older question goes on with this one: `reconcile` wakes it.
-        run = newest.flow_run_id if newest is not None and newest.status in _STANDING else ""
+        standing = newest if newest is not None and newest.status in _STANDING else None
+        run, schema = (standing.flow_run_id, standing.form_schema) if standing else ("", "")
         _replace(session, request_id, f"The order changed again: question {revision} replaces this one.")
         numbers = ", ".join(job.number for job in change.jobs)
         row = ApprovalRow(
@@ -159,6 +160,7 @@ class Approvals:
             asked_at=now,
             expires_at=aware(now) + expires_after,
             flow_run_id=run,
+            form_schema=schema,
         )
         session.add(row)
         session.flush()

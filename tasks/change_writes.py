@@ -47,7 +47,7 @@ async def _written(house: House, row: StoreOrderRow) -> list[WrittenPart]:
     kept = {part.kind: part for part in (WrittenPart.model_validate(each) for each in row.parts)}
     for kind in ("product", "service"):
         if kind not in kept:
-            booked = await house.books.effects.status(job_effect(house, order_of(row), kind))
+            booked = await house.books.effects.status(job_effect(house.shop.name, order_of(row), kind))
             if booked is not None and booked.status == DONE:
                 job = model_codec(BookedJob).load(booked.reference)
                 kept[job.kind] = WrittenPart(kind=job.kind, job=job.job, number=job.number, invoice=job.invoice)

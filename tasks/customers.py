@@ -33,11 +33,13 @@ from models.errors import HeldError
 from models.order_sync import CustomerAccount
 from models.person import IndexEntry
 from models.store_order import StoreOrder
+from store import Books
 from store.effects import model_codec
 from tasks.contact_index import entry_of_contact, entry_of_customer, entry_of_location
 from tasks.customer_search import EMAIL_KEY, CustomerSearch, read_customers, read_whole
 from tasks.house import House, open_house
 from tasks.step import step
+from tasks.store_jobs import job_effect
 
 ORDER_KEY = "truckroll-order"
 """The key of our external data that names the order a customer or location was made for."""
@@ -57,7 +59,7 @@ async def find_customer(shop: str, order: StoreOrder) -> Found:
     if trouble:
         return Found(trouble)
     async with open_house(shop) as house:
-        if await house.books.effects.status(_account_effect(house, order)):
+        if await house.books.effects.status(account_effect(shop, order)):
             return Found(matching.NewCustomer())
         search = CustomerSearch(house, order)
         found = await search.among_known()
@@ -72,7 +74,7 @@ async def open_account(shop: str, order: StoreOrder, tags: tuple[int, ...]) -> C
     order lacks, and when the shop opens no accounts; RejectedError with ServiceTitan's words; TransientError.
     """
     async with open_house(shop) as house:
-        effect = _account_effect(house, order)
+        effect = account_effect(shop, order)
         await _check_may_open(house, effect)
         draft = new_account(order)
         made: list[CreatedCustomer] = []
@@ -211,6 +213,19 @@ async def add_contacts(shop: str, order: StoreOrder, account: CustomerAccount) -
         return len(new)
 
 
+async def forget_account(books: Books, shop: str, order: StoreOrder) -> None:
+    """Let the order's customer be found anew on retry: it may have been merged or switched off since.
+
+    An account that was made for the order is looked up by our external data, which moves along with a merge. Once a job
+    is booked on it, the account stays.
+    """
+    for kind in ("product", "service"):
+        if await books.effects.status(job_effect(shop, order, kind)):
+            return
+    await books.effects.look_again(account_effect(shop, order))
+    await books.store_orders.update(shop, order.id, customer=None, location=None)
+
+
 @asynccontextmanager
 async def one_buyer_at_a_time(house: House, order: StoreOrder) -> AsyncIterator[None]:
     """Keep every other order of this buyer waiting, also in other workers, until this one's account is there (OI-67).
@@ -343,5 +358,6 @@ def _guid(house: House) -> str:
     return house.shop.need_servicetitan().external_data_guid
 
 
-def _account_effect(house: House, order: StoreOrder) -> str:
-    return f"{house.shop.name}/order/{order.id}/customer"
+def account_effect(shop: str, order: StoreOrder) -> str:
+    """Return the ledger's key of the account that is opened for an order."""
+    return f"{shop}/order/{order.id}/customer"

@@ -13,6 +13,7 @@ from connectors.servicetitan.accounting_schemas import GlAccount
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.reference import ArrivalWindow
 from decisions.choices import changed_meanings, choices_for, remembering
+from models.errors import RejectedError
 from models.shop import Shop
 from models.tenant import (
     MissingChoice,
@@ -23,6 +24,7 @@ from models.tenant import (
     OfferedWindow,
     OrderChoices,
     TenantLists,
+    VisitStart,
 )
 from store import Books
 
@@ -62,7 +64,10 @@ async def hold_missing(books: Books, shop: str, missing: Iterable[MissingChoice]
 
 
 async def read_lists(tenant: ServiceTitan, now: datetime) -> TenantLists:
-    """Read every drop-down of the guide, all at once. Raises what the first failing reading raised."""
+    """Read every drop-down of the guide, all at once. A list that ServiceTitan refuses is empty, and says why.
+
+    Raises: TransientError, UnauthorizedError, ContractError of the first reading that failed.
+    """
     try:
         return await _read_all(tenant, now)
     except ExceptionGroup as failed:
@@ -70,22 +75,23 @@ async def read_lists(tenant: ServiceTitan, now: datetime) -> TenantLists:
 
 
 async def _read_all(tenant: ServiceTitan, now: datetime) -> TenantLists:
+    refused: dict[str, str] = {}
     async with asyncio.TaskGroup() as group:
 
-        def start(reading: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-            return group.create_task(reading)
+        def start(field: str, reading: Coroutine[Any, Any, tuple[T, ...]]) -> asyncio.Task[tuple[T, ...]]:
+            return group.create_task(_or_refused(field, reading, refused))
 
-        units = start(tenant.list_all_business_units())
-        job_types = start(tenant.list_job_types())
-        campaigns = start(tenant.list_campaigns())
-        tags = start(tenant.list_tag_types())
-        technicians = start(tenant.list_all_technicians())
-        accounts = start(tenant.list_gl_accounts())
-        usable = start(tenant.list_payment_types())
-        payment_types = start(tenant.list_payment_types(also_inactive=True))
-        reasons = start(tenant.list_cancel_reasons())
-        windows = start(tenant.list_arrival_windows())
-        configuration = start(tenant.get_arrival_window_configuration())
+        units = start("business_units", tenant.list_all_business_units())
+        job_types = start("job_types", tenant.list_job_types())
+        campaigns = start("campaigns", tenant.list_campaigns())
+        tags = start("tag_types", tenant.list_tag_types())
+        technicians = start("technicians", tenant.list_all_technicians())
+        accounts = start("accounts", tenant.list_gl_accounts())
+        usable = start("payment_types", tenant.list_payment_types())
+        payment_types = start("payment_types", tenant.list_payment_types(also_inactive=True))
+        reasons = start("cancel_reasons", tenant.list_cancel_reasons())
+        windows = start("arrival_windows", tenant.list_arrival_windows())
+        visit_starts_at = group.create_task(_visit_starts_at(tenant))
     active = {one.id for one in usable.result()}
     return TenantLists(
         read_at=now,
@@ -114,8 +120,27 @@ async def _read_all(tenant: ServiceTitan, now: datetime) -> TenantLists:
         ),
         cancel_reasons=_offered(reasons.result()),
         arrival_windows=windows_of(windows.result()),
-        visit_starts_at=configuration.result().configuration,
+        visit_starts_at=visit_starts_at.result(),
+        refused=refused,
     )
+
+
+async def _or_refused(
+    field: str, reading: Coroutine[Any, Any, tuple[T, ...]], refused: dict[str, str]
+) -> tuple[T, ...]:
+    """A list the app may not read holds the settings that need it, not those that do without."""
+    try:
+        return await reading
+    except RejectedError as error:
+        refused[field] = str(error)
+        return ()
+
+
+async def _visit_starts_at(tenant: ServiceTitan) -> VisitStart:
+    try:
+        return (await tenant.get_arrival_window_configuration()).configuration
+    except RejectedError:
+        return "StartTimeOfArrivalWindow"
 
 
 def class_of(account: GlAccount) -> str:

@@ -11,6 +11,7 @@ from models.tables import HeldRow, PartRequestRow
 from store import Books
 from store.effects import model_codec
 from tasks.board_keys import JOB_BOARD, board_key
+from tasks.customers import forget_account
 from tasks.order_records import order_of
 from tasks.parts import order_key
 from tasks.prefect_api import prefect_api
@@ -65,7 +66,7 @@ async def _write_again(books: Books, held: HeldRow) -> str:
 
 
 async def _write_order_again(books: Books, held: HeldRow) -> str:
-    """Let a store order be decided anew. Its pricebook items are looked up again: one may have been the trouble."""
+    """Let a store order be decided anew. Its customer and items are looked up again: one may have been the trouble."""
     row = await books.store_orders.by_number(held.shop, held.record)
     if row is None or row.stage == OrderStage.PROPOSED:
         words = (
@@ -76,7 +77,9 @@ async def _write_order_again(books: Books, held: HeldRow) -> str:
         if row is None:
             await books.held.release(held.shop, held.process, held.record)
         return words
-    await forget_items(books, held.shop, order_of(row))
+    order = order_of(row)
+    await forget_items(books, held.shop, order)
+    await forget_account(books, held.shop, order)
     await books.store_orders.retry(held.shop, held.record)
     await books.held.release(held.shop, held.process, held.record)
     await books.audit.append(held.shop, STORE_ORDERS, held.record, "retried")

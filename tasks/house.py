@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from connectors.contractor_commerce.client import ContractorCommerce
+from connectors.limits import TURN_GOOD_FOR_S
 from connectors.marcone.client import Marcone
 from connectors.marcone.distributor import MarconeDistributor
 from connectors.ports import JobPlatform, PartsDistributor
@@ -21,14 +22,17 @@ from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.job_platform import ServiceTitanJobs
 from models.errors import SettingsError
 from models.settings import HouseSettings
-from models.shop import Shop, load_shop
+from models.shop import ContractorCommerceSettings, MarconeSettings, Shop, load_shop
 from store import Books
 from store.limits import SharedLimiter
 
 Client = TypeVar("Client")
 
-MARCONE_BURST = 10
-"""Calls to Marcone that may follow each other at once; part of `calls_per_minute`, not on top of it."""
+BURST = 10
+"""Calls to a vendor that may follow each other at once; part of `calls_per_minute`, not on top of it."""
+
+JITTER_S = TURN_GOOD_FOR_S + 0.5
+"""How late a granted call may reach the vendor: its turn may wait for a transaction, and then it travels."""
 
 
 class House:
@@ -148,7 +152,7 @@ async def _build(shop: Shop, stack: AsyncExitStack) -> House:
         await _or_why(_job_platform(shop, tenant)),
         await _or_why(_distributor(shop, books, stack)),
         tenant,
-        await _or_why(_store(shop, stack)),
+        await _or_why(_store(shop, books, stack)),
     )
 
 
@@ -164,8 +168,10 @@ async def _servicetitan(shop: Shop, stack: AsyncExitStack) -> ServiceTitan:
     return await stack.enter_async_context(ServiceTitan.from_settings(shop.need_servicetitan()))
 
 
-async def _store(shop: Shop, stack: AsyncExitStack) -> ContractorCommerce:
-    return await stack.enter_async_context(ContractorCommerce.from_settings(shop.need_contractor_commerce()))
+async def _store(shop: Shop, books: Books, stack: AsyncExitStack) -> ContractorCommerce:
+    settings = shop.need_contractor_commerce()
+    client = ContractorCommerce.from_settings(settings, limiter=store_limiter(books, settings))
+    return await stack.enter_async_context(client)
 
 
 async def _job_platform(shop: Shop, tenant: ServiceTitan | SettingsError) -> JobPlatform:
@@ -184,11 +190,22 @@ async def _distributor(shop: Shop, books: Books, stack: AsyncExitStack) -> Parts
             'Set [parts] distributor = "marcone".',
         )
     settings = shop.need_marcone()
-    limiter = SharedLimiter(
-        books.store,
-        f"marcone/{settings.api_url}/{settings.customer_number}",
-        per_minute=settings.calls_per_minute,
-        burst=MARCONE_BURST,
+    client = await stack.enter_async_context(
+        Marcone.from_settings(settings, limiter=_marcone_limiter(books, settings))
     )
-    client = await stack.enter_async_context(Marcone.from_settings(settings, limiter=limiter))
     return MarconeDistributor(client, settings)
+
+
+def _marcone_limiter(books: Books, settings: MarconeSettings) -> SharedLimiter:
+    return _limiter(books, f"marcone/{settings.api_url}/{settings.customer_number}", settings.calls_per_minute)
+
+
+def store_limiter(books: Books, settings: ContractorCommerceSettings) -> SharedLimiter:
+    """Return the one allowance of this store's key, for every process of this installation."""
+    return _limiter(
+        books, f"contractor-commerce/{settings.api_url}/{settings.api_token!r}", settings.calls_per_minute
+    )
+
+
+def _limiter(books: Books, key: str, per_minute: int) -> SharedLimiter:
+    return SharedLimiter(books.store, key, per_minute, min(BURST, per_minute - 1), jitter_s=JITTER_S)

@@ -173,15 +173,15 @@ async def _go_on(house: House, row: StoreOrderRow, change: OrderChange, question
 async def _write(house: House, row: StoreOrderRow, change: OrderChange, question: ApprovalRow) -> RunItem:
     """Write what was approved: jobs first, so that nobody drives to a canceled order."""
     shop, terms = house.shop.name, change.terms
+    made: list[int] = []
     if terms.cancel or terms.adjust:
         choices = await read_choices(shop)
         reason = _cancel_reason(choices) if terms.cancel else 0
         item = await _discount_item(house, order_of(row), choices) if terms.adjust else 0
         for job in terms.cancel:
             await cancel_order_job(shop, change.number, question.id, job, reason)
-        for adjustment in terms.adjust:
-            await adjust_invoice(shop, change.number, question.id, adjustment, item)
-    return await _close(house, change, question, "changed", was_done(change, question.decided_by))
+        made = [await adjust_invoice(shop, change.number, question.id, each, item) for each in terms.adjust]
+    return await _close(house, change, question, "changed", was_done(change, question.decided_by), made)
 
 
 def _cancel_reason(choices: OrderChoices) -> int:
@@ -204,8 +204,13 @@ async def _discount_item(house: House, order: StoreOrder, choices: OrderChoices)
     return items[folded_sku(house.shop.need_contractor_commerce().products.discount_sku)]
 
 
-async def _close(house: House, change: OrderChange, question: ApprovalRow, outcome: str, words: str) -> RunItem:
-    """Note that the answer is carried out: question, order and audit log in one transaction."""
+async def _close(
+    house: House, change: OrderChange, question: ApprovalRow, outcome: str, words: str, made: Sequence[int] = ()
+) -> RunItem:
+    """Note that the answer is carried out: question, order and audit log in one transaction.
+
+    `made` are the adjustment invoices.
+    """
     books, shop = house.books, house.shop.name
 
     def close(session: Session) -> bool:
@@ -215,13 +220,19 @@ async def _close(house: House, change: OrderChange, question: ApprovalRow, outco
         if not books.approvals.close_change_in(session, question.id, words):
             return False
         is_newest = row.version == change.version and row.stage == OrderStage.PROPOSED
-        row.is_cancel_asked = row.is_cancel_asked or change.what == Change.CANCEL
+        row.is_cancel_asked = row.is_cancel_asked or Change(change.what) is Change.CANCEL
         row.refund_asked = str(max(Decimal(row.refund_asked), change.refunded))
         if is_newest:
             _settle(row, change, words)
         elif change.edited is not None:
             row.written = change.edited.model_dump(mode="json")
-        detail = {"question": question.id, "version": change.version, "words": words, "terms": change.terms}
+        detail = {
+            "question": question.id,
+            "version": change.version,
+            "words": words,
+            "terms": change.terms,
+            "adjustment invoices": list(made),
+        }
         books.audit.append_in(session, shop, PROCESS, row.number, outcome, actor=question.decided_by, detail=detail)
         if is_newest:
             books.held.release_in(session, shop, PROCESS, row.number)

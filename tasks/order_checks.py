@@ -22,7 +22,7 @@ from decisions.order_setup import (
     uses_quickbooks,
 )
 from models.base import utc_now
-from models.check import CheckLine, found, wrong
+from models.check import CheckLine, advice, found, wrong
 from models.errors import SettingsError, TruckrollError
 from models.shop import Shop
 from store import Books
@@ -112,7 +112,8 @@ async def _names(house: House) -> list[CheckLine]:
     except TruckrollError as error:
         return [wrong(what, error.message, error.fix)]
     choices = await keep_lists(house.books, house.shop, lists)
-    return [found(what, "read"), *setting_lines(settings, choices), *advice_lines(settings, lists, choices)]
+    refused = [advice(f"{what}: {field.replace('_', ' ')}", words) for field, words in lists.refused.items()]
+    return [found(what, "read"), *refused, *setting_lines(settings, choices), *advice_lines(settings, lists, choices)]
 
 
 async def check_side(what: str, look: Callable[[], Awaitable[None]]) -> CheckLine:

@@ -58,18 +58,21 @@ async def read_shipping_methods(shop: str, branch: str) -> tuple[str, ...]:
 async def place_order(shop: str, approval_id: str, po_number: str, reference: str) -> Placement:
     """Place the one order this approval allows; a second call gives the first one's answer.
 
-    Consuming the approval and the intent to order are one transaction: neither exists without the other.
+    Consuming the approval and the intent to order are one transaction: neither exists without the other. The turn in
+    the distributor's queue is taken before it: an order that is known to be intended is on its way, so a kill in the
+    queue leaves nothing a person must look at.
     Raises: UnresolvedError when the answer was lost (Marcone has no look-up by PO, FACTS section 8: a person looks);
     RejectedError; TransientError when nothing was sent; HeldError when the approval does not allow it.
     """
     async with open_house(shop) as house:
         approvals = house.books.approvals
         granted: list[Approval] = []
+        turn = await house.distributor.take_turn()
 
         async def send() -> Placement:
             approval = granted[-1] if granted else await approvals.read_consumed(approval_id)
             return await house.distributor.place(
-                PurchaseOrder(po_number=po_number, reference=reference, terms=approval.terms, approval=approval)
+                PurchaseOrder(po_number=po_number, reference=reference, terms=approval.terms, approval=approval), turn
             )
 
         return await house.books.effects.once(

@@ -10,7 +10,7 @@ from decisions.order_plan import PartPlan
 from models.order_sync import BookedJob, CustomerAccount
 from models.store_order import StoreOrder
 from store.effects import model_codec
-from tasks.house import House, open_house
+from tasks.house import open_house
 from tasks.step import step
 
 JOB_KEY = "truckroll-job"
@@ -36,13 +36,13 @@ async def book_job(shop: str, order: StoreOrder, plan: PartPlan, account: Custom
             return _booked(kind, min(found, key=lambda job: job.id)) if found else None
 
         return await house.books.effects.once(
-            job_effect(house, order, kind), create=create, find=find, codec=model_codec(BookedJob), wait_s=30
+            job_effect(shop, order, kind), create=create, find=find, codec=model_codec(BookedJob), wait_s=30
         )
 
 
-def job_effect(house: House, order: StoreOrder, kind: str) -> str:
+def job_effect(shop: str, order: StoreOrder, kind: str) -> str:
     """Return the ledger's key of a part's job."""
-    return f"{house.shop.name}/order/{order.id}/{kind}/job"
+    return f"{shop}/order/{order.id}/{kind}/job"
 
 
 def _new_job(order: StoreOrder, plan: PartPlan, account: CustomerAccount, ours: ExternalKey, value: str) -> NewJob:

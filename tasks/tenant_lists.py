@@ -22,7 +22,7 @@ async def read_choices(shop: str) -> OrderChoices:
 
     Nothing of an earlier reading is used but to tell what has vanished: what was made in ServiceTitan a moment ago is
     found without a restart (OI-24).
-    Raises: SettingsError; TransientError; UnauthorizedError; RejectedError where the app may not read a list.
+    Raises: SettingsError; TransientError; UnauthorizedError; ContractError.
     """
     async with open_house(shop) as house:
         return await keep_lists(house.books, house.shop, await read_lists(house.servicetitan, utc_now()))

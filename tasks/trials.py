@@ -8,6 +8,7 @@ from models.base import utc_now
 from models.shop import ContractorCommerceSettings, ServiceTitanSettings
 from models.tenant import TenantLists
 from tasks.drop_downs import read_lists
+from tasks.house import open_books, store_limiter
 
 
 async def try_servicetitan(settings: ServiceTitanSettings) -> TenantLists:
@@ -18,5 +19,6 @@ async def try_servicetitan(settings: ServiceTitanSettings) -> TenantLists:
 
 async def try_store(settings: ContractorCommerceSettings) -> None:
     """Make one small reading with this key. Raises SettingsError and what the reading raised."""
-    async with ContractorCommerce.from_settings(settings) as store:
+    limiter = store_limiter(open_books(), settings)
+    async with ContractorCommerce.from_settings(settings, limiter=limiter) as store:
         await store.check_access()

@@ -15,7 +15,7 @@ from connectors.contractor_commerce.readings import read_page
 from connectors.contractor_commerce.schemas import OrderEnvelope, OrderPage, ProductEnvelope, ServiceEnvelope
 from connectors.errors import Call, RejectedError, unreadable
 from connectors.http import Query, VendorHttp
-from connectors.limits import Limiter, shared_window
+from connectors.limits import Limiter
 from connectors.wire import VendorModel, parse
 from models.shop import ContractorCommerceSettings
 from models.store_order import StoreOrder, StoreOrders, StoreProduct, StoreService
@@ -23,8 +23,6 @@ from models.store_order import StoreOrder, StoreOrders, StoreProduct, StoreServi
 READ_TIMEOUT_S: Final = 60.0
 PER_PAGE: Final = 100
 """The most the contract allows."""
-COURTESY_PERIOD_S: Final = 60.5
-"""A minute and a little: calls do not take equally long to arrive."""
 STALE_CURSOR: Final = 422
 
 _Record = TypeVar("_Record", bound=VendorModel)
@@ -45,18 +43,18 @@ class ContractorCommerce:
         cls,
         settings: ContractorCommerceSettings,
         *,
-        limiter: Limiter | None = None,
+        limiter: Limiter,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """Open the store of a shop. Raises SettingsError when the key is not set.
 
-        Without a `limiter`, all clients of this process share one sliding window per store key.
+        The store's limit is not public: the `limiter` is courtesy, and every client of the store must share it.
         """
         http = VendorHttp(
             VENDOR,
             settings.api_url,
             auth=contractor_commerce_auth(settings),
-            limiter=limiter or courtesy_limit(settings),
+            limiter=limiter,
             read_timeout_s=READ_TIMEOUT_S,
             secrets=(settings.api_token,),
             transport=transport,
@@ -129,11 +127,6 @@ class ContractorCommerce:
 
     async def _send(self, path: str, call: Call, query: Query | None = None) -> Any:
         return await self._http.send("GET", path, call, query=query)
-
-
-def courtesy_limit(settings: ContractorCommerceSettings) -> Limiter:
-    """Return this store's window: no minute holds more calls than the shop file says."""
-    return shared_window(f"{settings.api_url} {settings.api_token!r}", settings.calls_per_minute, COURTESY_PERIOD_S)
 
 
 def _text(moment: datetime) -> str:

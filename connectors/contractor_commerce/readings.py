@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from connectors.contractor_commerce.schemas import OrderPage, OrderStub, WireOrder
-from connectors.wire import faulty_fields
+from connectors.wire import MAX_FIELDS
 from models.store_order import StoreOrder, StoreOrders, UnreadableOrder
 
 
@@ -22,7 +22,7 @@ def read_order(written: dict[str, Any]) -> StoreOrder | UnreadableOrder:
             number=stub.number,
             version=stub.version,
             updated_at=stub.updated_at,
-            why=f"The store's order cannot be read: {faulty_fields(error)}.",
+            why=_in_words(error),
         )
 
 
@@ -39,6 +39,40 @@ def read_page(page: OrderPage) -> StoreOrders:
         unreadable=tuple(row for row in rows if isinstance(row, UnreadableOrder)),
         as_of=as_of,
     )
+
+
+_WORDS = {
+    "missing": "is missing",
+    "enum": "has a word that is not in the contract",
+    "literal_error": "has a word that is not in the contract",
+    "too_short": "is empty",
+    "int_from_float": "is no whole number",
+    "int_parsing": "is no whole number",
+    "int_type": "is no whole number",
+    "string_type": "is no text",
+    "bool_parsing": "is neither yes nor no",
+    "bool_type": "is neither yes nor no",
+    "value_error": "is no amount to the cent",
+}
+"""What pydantic calls a fault, as the office does. Times have many faults with one meaning."""
+
+
+def _in_words(error: ValidationError) -> str:
+    """Name the faulty fields and what is wrong with each, never a value: "line_items.0.quantity is no whole number"."""
+    faults = error.errors(include_input=False, include_context=False, include_url=False)
+    places = [fault["loc"] for fault in faults]
+    said = [
+        f"{'.'.join(str(step) for step in fault['loc']) or 'the order'} {_word(fault['type'])}"
+        for fault in faults
+        # A list with a faulty entry also counts as too short: the entry alone is worth telling.
+        if not any(place[: len(fault["loc"])] == fault["loc"] for place in places if place != fault["loc"])
+    ]
+    more = [f"{len(said) - MAX_FIELDS} more"] if len(said) > MAX_FIELDS else []
+    return ", ".join([*said[:MAX_FIELDS], *more])
+
+
+def _word(fault: str) -> str:
+    return _WORDS.get(fault, "is no time" if fault.startswith(("date", "time")) else f"does not fit ({fault})")
 
 
 def _stub(written: dict[str, Any]) -> OrderStub:

@@ -9,7 +9,7 @@ import httpx
 
 from connectors.errors import Call
 from connectors.http import VendorHttp
-from connectors.limits import Limiter, shared_window
+from connectors.limits import Limiter, Turn
 from connectors.marcone.auth import VENDOR, marcone_auth
 from connectors.marcone.readings import is_miss
 from connectors.marcone.schemas import (
@@ -31,8 +31,6 @@ from models.order import PurchaseOrder
 from models.shop import MarconeSettings
 
 READ_TIMEOUT_S: Final = 60.0
-COURTESY_PERIOD_S: Final = 60.5
-"""A minute and a little: calls do not take equally long to arrive."""
 
 
 class Marcone:
@@ -51,20 +49,20 @@ class Marcone:
         cls,
         settings: MarconeSettings,
         *,
-        limiter: Limiter | None = None,
+        limiter: Limiter,
         transport: httpx.AsyncBaseTransport | None = None,
         tokens: TokenStore | None = None,
     ) -> Self:
         """Open the account of a shop. Raises SettingsError when a secret is not set.
 
-        Without a `limiter`, all clients of this process share one sliding window per account; the vendor publishes no
-        limit (FACTS section 3), this is courtesy.
+        The vendor publishes no limit (FACTS section 3): the `limiter` is courtesy, and every client of the account
+        must share it.
         """
         http = VendorHttp(
             VENDOR,
             settings.api_url,
             auth=marcone_auth(settings, tokens),
-            limiter=limiter or courtesy_limit(settings),
+            limiter=limiter,
             read_timeout_s=READ_TIMEOUT_S,
             secrets=(settings.client_id, settings.client_secret),
             is_missing=is_miss,
@@ -105,8 +103,16 @@ class Marcone:
         answer, call = await self._read("/orders/getshippingmethods", doing, body)
         return parse(ShippingMethodsAnswer, answer, call)
 
-    async def create_purchase_order(self, order: PurchaseOrder) -> tuple[PurchaseOrderAnswer, Call]:
+    async def take_turn(self) -> Turn:
+        """Wait until one call may go, for a call that must not wait itself."""
+        return await self._http.take_turn()
+
+    async def create_purchase_order(
+        self, order: PurchaseOrder, turn: Turn | None = None
+    ) -> tuple[PurchaseOrderAnswer, Call]:
         """Place a real order. Never repeated here: there is no idempotency key and no duplicate check (FACTS 8).
+
+        With a `turn` it goes out now, or raises TransientError.
 
         Source: `POST /orders/purchaseorder` [documented]. Raises: AmbiguousWriteError when the answer was lost.
         """
@@ -135,7 +141,7 @@ class Marcone:
             ),
         ).wire()
         call = self._http.call(f"placing order {order.po_number}", is_write=True, body=body)
-        answer = await self._http.send("POST", "/orders/purchaseorder", call, body=body)
+        answer = await self._http.send("POST", "/orders/purchaseorder", call, body=body, turn=turn)
         return parse(PurchaseOrderAnswer, answer, call), call
 
     async def get_order_status(self, order_number: str) -> tuple[Any, Call]:
@@ -154,10 +160,3 @@ class Marcone:
         wire = body.wire()
         call = self._http.call(doing, is_write=False, body=wire)
         return await self._http.send("POST", path, call, body=wire), call
-
-
-def courtesy_limit(settings: MarconeSettings) -> Limiter:
-    """Return this account's window: no minute holds more calls than the shop file says."""
-    account = f"{settings.api_url} {settings.customer_number}"
-    calls = max(1, int(settings.calls_per_minute))
-    return shared_window(account, calls, COURTESY_PERIOD_S * max(1.0, 1 / settings.calls_per_minute))

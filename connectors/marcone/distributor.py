@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.errors import Call, ContractError, NotFoundError, TransientError, unreadable, vendors_words
+from connectors.limits import Turn
 from connectors.marcone.auth import VENDOR
 from connectors.marcone.client import Marcone
 from connectors.marcone.readings import (
@@ -55,13 +56,18 @@ class MarconeDistributor:
         answer = await self._client.get_shipping_methods(branch)
         return tuple(method.shipping_method_name for method in answer.shipping_methods if method.shipping_method_name)
 
-    async def place(self, order: PurchaseOrder) -> Placement:
+    async def take_turn(self) -> Turn:
+        """Wait until one call may go."""
+        return await self._client.take_turn()
+
+    async def place(self, order: PurchaseOrder, turn: Turn | None = None) -> Placement:
         """Place one approved order, routed to its branch on header and line (PL-24). Not idempotent.
 
+        With a `turn` it goes out now, or raises TransientError: nothing was sent.
         Raises: AmbiguousWriteError (answer lost, 5xx) and ContractError (an answer nobody can read): in both the order
         may exist, and Marcone offers no way to look (FACTS 8). RejectedError: nothing was ordered.
         """
-        answer, call = await self._client.create_purchase_order(order)
+        answer, call = await self._client.create_purchase_order(order, turn)
         if says_nothing(answer):
             raise unreadable(call, "orderNumbers (missing, and no reason given)")
         numbers = order_numbers(answer)

@@ -23,7 +23,6 @@ from models.shop import Shop, read_shop
 SHOP = "demo"
 SANDBOX_PORT = 8700
 SMTP_PORT = 8725
-CANCEL_REASON = "Canceled in the online store"
 REFERENCE = Path(__file__).parents[2] / "docs" / "shop.example.toml"
 
 _NOT_OURS = (
@@ -106,9 +105,6 @@ def shop_text(sandbox_url: str, smtp_port: int) -> str:
     """Return the demo's shop file: the reference, with the sandbox's addresses. Secrets stay references."""
     text = REFERENCE.read_text(encoding="utf-8")
     text = text.replace("http://127.0.0.1:8700", sandbox_url)
-    # The sandbox's own reason; the reference leaves it to the shop.
-    text = re.sub(r"^#? ?cancel_reason = .*\n", "", text, flags=re.MULTILINE)
-    text = text.replace("\n[contractor_commerce]\n", f'\n[contractor_commerce]\ncancel_reason = "{CANCEL_REASON}"\n')
     text = re.sub(r"mailto://127\.0\.0\.1:\d+", f"mailto://127.0.0.1:{smtp_port}", text)
     return re.sub(r'^name = "[^"]*"', f'name = "{SHOP}"', text, count=1, flags=re.MULTILINE)
 

@@ -24,6 +24,7 @@ class ChangePage:
     order: str
     headline: str
     why: str
+    said: str
     name: str
     shop: str
     jobs: list[tuple[str, str]]
@@ -53,6 +54,7 @@ def change_page(
         order=one_line(change.number),
         headline=headline(change),
         why=sentence(change.why),
+        said=sentence(change.said),
         name=one_line(name),
         shop=shop,
         jobs=[(f"Job {one_line(one.number)}", f"{one_line(one.status)}{_invoice(one.total)}") for one in change.jobs],

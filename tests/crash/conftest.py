@@ -18,6 +18,7 @@ import pytest
 
 from deployments.home import QUIET, SERVER_SETTINGS
 from sandbox import marcone, servicetitan
+from tests.crash import sales
 from tests.crash.house import CrashHouse
 from tests.crash.steps import READS_BY_POST, STEPS, go_on
 from tests.crash.vendors import (
@@ -98,9 +99,10 @@ def shops(base: Path, sandbox: Sandbox, mail: MailServer) -> Path:
     text = (REPOSITORY / "docs" / "shop.example.toml").read_text()
     text = text.replace("http://127.0.0.1:8700", sandbox.url)
     text = re.sub(r"mailto://127\.0\.0\.1:\d+", f"mailto://127.0.0.1:{mail.port}", text)
-    # The vendor's pace is no part of these tests.
-    text = text.replace("customer_number = 100200", "customer_number = 100200\ncalls_per_minute = 6000")
+    # The vendors' pace is no part of these tests.
+    text = text.replace("calls_per_minute = 55", "calls_per_minute = 6000")
     (folder / "demo.toml").write_text(text)
+    (folder / f"{sales.SHOP}.toml").write_text(sales.shop_file(text))
     return folder
 
 

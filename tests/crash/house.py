@@ -126,6 +126,7 @@ class CrashHouse:
     sandbox: Sandbox
     mail: MailServer
     environment: dict[str, str]
+    shop: str = "demo"
     plain: bool = False
     """Start the command itself instead of forking a worker."""
     runs: list[Run] = field(default_factory=list)
@@ -173,7 +174,7 @@ class CrashHouse:
         return self.start(*arguments).report()
 
     def start_pass(self, process: str) -> Run:
-        return self.start("run", process, "--shop", "demo", "--json")
+        return self.start("run", process, "--shop", self.shop, "--json")
 
     def run(self, process: str) -> dict[str, Any]:
         """Run a pass to its end; nothing in it may fail."""

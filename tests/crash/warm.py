@@ -15,6 +15,7 @@ USED = (
     "fastapi",
     "flows.diagnosis_watch",
     "flows.eta_watch",
+    "flows.order_to_invoice",
     "flows.parts_loop",
     "flows.running",
     "graphviz",

@@ -15,6 +15,7 @@ from deployments.demo.stage import set_stage
 from models.address import Address
 from models.approval import OrderTerms
 from models.tables import ApprovalRow
+from sandbox.servicetitan.seed import CANCEL_REASONS
 
 CUSTOMERS = {"48213": 1, "48214": 2, "48215": 3}
 
@@ -30,6 +31,9 @@ def test_the_demo_has_a_valid_shop_and_keeps_its_secrets_to_itself() -> None:
     written = (stage.shops / "demo.toml").read_text(encoding="utf-8")
     assert shop.need_servicetitan().client_secret.variable in stage.secrets
     assert shop.need_marcone().client_secret.variable in stage.secrets
+    store = shop.need_contractor_commerce()
+    assert {store.api_token.variable, store.webhook_secret.variable} <= set(stage.secrets)
+    assert store.cancel_reason in CANCEL_REASONS
     assert not any(secret in written for secret in stage.secrets.values())
     assert not any(name in os.environ for name in stage.secrets)
     assert "TRUCKROLL_DATABASE_URL" not in os.environ

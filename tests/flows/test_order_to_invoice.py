@@ -8,6 +8,7 @@ from typing import Any
 from flows.running import run_process
 from models.order_sync import OrderStage
 from models.report import RunReport
+from tasks.held import retry
 from tests.tasks.conftest import Counter, a_shop, counter
 
 __all__ = ["counter"]
@@ -64,7 +65,9 @@ async def test_a_second_pass_writes_nothing(counter: Counter) -> None:
 async def test_an_order_that_needs_a_person_does_not_stop_the_others(counter: Counter) -> None:
     """OI-18, OI-70: an impossible postal code is held with reason and fix; the other order goes through."""
     bad = await counter.sell(**FILTER, **{**ROBIN, "zip": "8504O"})
-    good = await counter.sell(**FILTER, **{**ROBIN, "email": "kim@example.com", "phone": "205-555-0178", "line1": "9 Oak Ave"})
+    good = await counter.sell(
+        **FILTER, **{**ROBIN, "email": "kim@example.com", "phone": "205-555-0178", "line1": "9 Oak Ave"}
+    )
     report = await run()
     assert outcomes(report) == {bad.number: "held", good.number: "synced"}
     [held] = await counter.books.held.list("demo")
@@ -84,3 +87,27 @@ async def test_both_switched_off_writes_nothing(counter: Counter) -> None:
     counter.use(a_shop())
     await counter.tell(f"/contractor-commerce/orders/{order.id}/complete")
     assert outcomes(await run()) == {order.number: "ignored"}
+
+
+async def test_a_customer_merged_away_before_the_job_is_followed_on_retry(counter: Counter) -> None:
+    """OI-15, OI-70: the account opened for the order was merged into another one: held, and found there on retry."""
+    order = await counter.sell(**FILTER, **ROBIN)
+    await counter.tell("/faults", match="POST /servicetitan/jpm/v2/tenant/1234567/jobs", kind="status", status=400)
+    assert outcomes(await run()) == {order.number: "held"}
+    row = await counter.books.store_orders.by_number("demo", order.number)
+    assert row is not None
+    other = await counter.tell(
+        "/servicetitan/customers",
+        name="Robin Sample",
+        contacts=[],
+        locations=[{"street": "1 Other Rd", "city": "Hoover", "state": "AL", "zip": "35244"}],
+    )
+    await counter.tell(f"/servicetitan/customers/{row.customer}/merge", into=other["customer_id"])
+    [held] = await counter.books.held.list("demo")
+    assert held.id is not None
+    await retry(counter.books, held.id)
+    assert outcomes(await run()) == {order.number: "synced"}
+    row = await counter.books.store_orders.by_number("demo", order.number)
+    assert row is not None
+    assert row.customer == other["customer_id"]
+    assert (await invoice_of(counter, order.number)).total == order.grand_total

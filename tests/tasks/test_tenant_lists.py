@@ -11,7 +11,7 @@ from connectors.servicetitan.accounting_schemas import GlAccount
 from connectors.servicetitan.reference import ArrivalWindow
 from models.base import utc_now
 from models.check import CheckLine
-from models.errors import HeldError, SettingsError, TransientError, VendorError
+from models.errors import HeldError, SettingsError, TransientError
 from models.tenant import Offered
 from tasks.checks import check_shop
 from tasks.drop_downs import class_of, read_lists, windows_of
@@ -126,14 +126,34 @@ async def test_a_changed_setting_takes_effect_on_the_next_reading(counter: Count
     assert not await counter.books.audit.list(shop="demo", event="setting-changed")
 
 
+async def refuse(counter: Counter, path: str, status: int, times: int | None = 1) -> None:
+    match = f"GET /servicetitan/{path.replace('/', '/v2/tenant/1234567/', 1)}"
+    await counter.tell("/faults", match=match, kind="status", status=status, times=times)
+
+
 async def test_one_list_that_fails_fails_the_reading_with_its_own_error(counter: Counter) -> None:
     """OI-22: nothing is kept of half a reading."""
-    await counter.tell(
-        "/faults", match="GET /servicetitan/marketing/v2/tenant/1234567/campaigns", kind="status", status=403
-    )
-    with pytest.raises(VendorError, match="campaigns"):
+    await refuse(counter, "marketing/campaigns", 503, None)
+    with pytest.raises(TransientError, match="campaigns"):
         await read_choices.fn("demo")
     assert await counter.books.tenant_lists.get("demo") is None
+
+
+async def test_a_list_the_app_may_not_read_holds_only_what_needs_it(counter: Counter) -> None:
+    """OI-22, OI-25: nobody chose a cancel reason; the technician is chosen, and nothing is taken for vanished."""
+    before = await read_choices.fn("demo")
+    for path in ("jpm/job-cancel-reasons", "settings/technicians", "dispatch/arrival-windows/configuration"):
+        await refuse(counter, path, 403)
+    choices = await read_choices.fn("demo")
+    assert set(choices.products.missing) == {"technician"}
+    assert "cannot be looked up" in choices.products.missing["technician"].why
+    assert "API Application Access" in choices.products.missing["technician"].fix
+    assert await read_choices.fn("demo") == before
+    kept = await counter.books.tenant_lists.get("demo")
+    assert kept is not None
+    assert (kept.gone, kept.refused) == ((), {})
+    await refuse(counter, "jpm/job-cancel-reasons", 403)
+    assert (await lines_of(counter))["Lists of ServiceTitan: cancel reasons"].kind == "advice"
 
 
 async def test_an_older_reading_that_comes_late_changes_nothing(counter: Counter) -> None:

@@ -192,6 +192,13 @@ def test_text_of_others_is_shown_as_written() -> None:
     assert "CC-\\`1\\`\\|&lt;i&gt;" in text
 
 
+def test_the_reason_given_in_the_store_is_for_whoever_decides() -> None:
+    """OI-71: as it was typed; in the question, not in letters nor in Prefect's form."""
+    change = asked(CANCEL, now=order(cancel_reason="<i>ordered wrong size</i>"))
+    assert "&lt;i&gt;ordered wrong size&lt;/i&gt;" in change_markdown(change)
+    assert "wrong size" not in change_form_markdown(change) + change_message(change, "demo/order/1-r1").body
+
+
 def judged(answer: Answer, *, status: ApprovalStatus = ApprovalStatus.REQUESTED, **facts: Any) -> Any:
     at: datetime = facts.pop("now", NOW)
     approvers = facts.pop("approvers", ())

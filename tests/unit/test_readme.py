@@ -123,8 +123,10 @@ def test_the_readmes_settings_are_settings() -> None:
 
 def test_the_shortest_shop_file_works() -> None:
     """The guide's file is a whole one: every process finds the sections it needs, and secrets are references."""
-    [text] = blocks(ROOT / "docs" / "guides" / "connect-a-shop.md", "toml")
+    text, store = blocks(ROOT / "docs" / "guides" / "connect-a-shop.md", "toml")
     shop = parse_shop(tomllib.loads(text), "northside.toml")
+    with_store = parse_shop({**tomllib.loads(text), **tomllib.loads(store)}, "northside.toml")
+    assert with_store.need_contractor_commerce().products.enabled
     assert shop.need_servicetitan().client_secret.variable == "NORTHSIDE_ST_CLIENT_SECRET"
     assert shop.need_marcone().client_id.variable == "NORTHSIDE_MARCONE_CLIENT_ID"
 
@@ -168,8 +170,9 @@ def test_every_process_has_its_page() -> None:
         text = (ROOT / "docs" / "processes" / f"{process.name}.md").read_text(encoding="utf-8")
         assert f"`{'/'.join(process.entrypoint.split('.')[:-1])}.py`" in text
         if process.cron:
-            minutes = process.cron.split()[0].removeprefix("*/")
-            assert f"every {minutes} minutes" in text
+            minutes = process.cron.split()[0]
+            when = f"every {minutes.removeprefix('*/')} minutes" if minutes.startswith("*/") else process.when
+            assert when in text
 
 
 @pytest.mark.parametrize("page", PROCESS_PAGES, ids=page_id)
@@ -204,19 +207,28 @@ def test_every_held_reason_is_in_the_guide() -> None:
         assert re.search(rf"(\| {name} \||process \*{name}\*)", guide), name
 
 
+def constants_of(tree: ast.Module) -> dict[str, object]:
+    """The module's own names for texts and numbers."""
+    return {
+        node.targets[0].id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+
 def held_lists_and_fields() -> tuple[set[str], set[str]]:
     """What the code calls the lists (`held.hold(shop, LIST, ...)`) and the fields (`HeldError(why, fix, FIELD)`)."""
     lists: set[str] = set()
     fields: set[str] = set()
     for file in [found for folder in ("flows", "tasks", "store") for found in (ROOT / folder).glob("*.py")]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        constants = {
-            node.targets[0].id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and isinstance(node.value, ast.Constant)
-        }
+        constants = constants_of(tree)
+        for node in tree.body:
+            if isinstance(node, ast.ImportFrom) and node.module and re.match(r"(tasks|models)\.", node.module):
+                other = constants_of(ast.parse((ROOT / f"{node.module.replace('.', '/')}.py").read_text("utf-8")))
+                constants |= {one.asname or one.name: other[one.name] for one in node.names if one.name in other}
         for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
             called = ast.unparse(call.func)
             if called.endswith("held.hold"):
