@@ -32,7 +32,9 @@ from models.errors import (
     RejectedError,
     SettingsError,
     TruckrollError,
+    UnauthorizedError,
     UnresolvedError,
+    VendorError,
 )
 from models.order_sync import DUE, CustomerAccount, OrderStage, WrittenPart
 from models.report import RunItem, RunReport
@@ -70,7 +72,7 @@ from tasks.order_records import (
 )
 from tasks.pricebook import ensure_items
 from tasks.store_jobs import book_job
-from tasks.store_orders import PROCESS, Unread, take_in_named_orders, take_in_orders
+from tasks.store_orders import PROCESS, take_in_named_orders, take_in_orders
 from tasks.tenant_lists import read_choices
 
 AT_ONCE = 16
@@ -78,6 +80,9 @@ AT_ONCE = 16
 
 PAGE = 100
 """Orders looked at together: memory does not grow with what waits."""
+
+MOST_FAILURES = 5
+"""Orders in a row without an answer, after which the vendor counts as away."""
 
 MOST_ROUNDS = 10
 """How often a pass looks whether the store told of more meanwhile; then the next pass does."""
@@ -115,6 +120,8 @@ class Desk:
     failure: TruckrollError | None = None
     """Why the lists or the index could not be read."""
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failures: int = 0
+    """Orders one after the other that failed because a vendor did not answer."""
     is_closed: bool = False
     """A vendor is away: what is left waits for the next pass."""
     stopped_by: SettingsError | None = None
@@ -124,6 +131,12 @@ class Desk:
     def settings(self) -> ContractorCommerceSettings:
         """The shop's [contractor_commerce]."""
         return self.house.shop.need_contractor_commerce()
+
+    def note_failure(self, error: VendorError) -> None:
+        """Close when the vendor is away. One order it cannot cope with is not yet that: the others go on."""
+        self.failures += 1
+        if isinstance(error, UnauthorizedError) or self.failures >= MOST_FAILURES:
+            self.is_closed = True
 
     async def read(self) -> OrderChoices:
         """Return what the shop chose, as the tenant has it now, with the contact index up to date."""
@@ -155,14 +168,12 @@ async def _may_run(house: House, report: RunReport) -> bool:
 
 async def _pass(desk: Desk) -> None:
     house = desk.house
-    # 1. What changed in the store since the last pass, and what its deliveries name.
-    _report_unread(desk, await take_in_orders(house.shop.name))
     for _ in range(MOST_ROUNDS):
-        named = await take_in_named_orders(house.shop.name)
-        _report_unread(desk, named.unread)
+        # 1. What changed in the store since the last pass, and what its deliveries name.
+        named = await _take_in(desk)
         # 2. Each order, in the order they were placed.
         await _write_due(desk)
-        if not named.count or desk.is_closed:
+        if not named or desk.is_closed:
             break
     # 12. Changes that a person has answered meanwhile; a run for each that still has to be answered.
     if not desk.is_closed:
@@ -170,9 +181,19 @@ async def _pass(desk: Desk) -> None:
         await start_change_runs(house)
 
 
-def _report_unread(desk: Desk, unread: Sequence[Unread]) -> None:
-    for one in unread:
+async def _take_in(desk: Desk) -> int:
+    """Return how many deliveries were looked at. With the store away, what is known already is still written."""
+    shop = desk.house.shop.name
+    try:
+        unread = await take_in_orders(shop)
+        named = await take_in_named_orders(shop)
+    except AWAY as error:
+        await note_away(desk.house, error)
+        desk.report.add(error.vendor or "store", "failed", str(error))
+        return 0
+    for one in (*unread, *named.unread):
         desk.report.add(one.record, "held", one.why)
+    return named.count
 
 
 async def _write_due(desk: Desk) -> None:
@@ -224,7 +245,9 @@ async def _follow(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
             fresh = await house.books.store_orders.get(house.shop.name, order.id)
             if fresh is None or fresh.stage not in DUE:
                 return RunItem(id=number, outcome="skipped", reason="Another run has done it.")
-            return await _decide(desk, fresh, order_of(fresh))
+            item = await _decide(desk, fresh, order_of(fresh))
+            desk.failures = 0
+            return item
     except SettingsError:
         raise
     except BusyError:
@@ -234,8 +257,8 @@ async def _follow(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
         return RunItem(id=number, outcome="held", reason=str(error))
     except TruckrollError as error:
         if isinstance(error, AWAY):
-            desk.is_closed = True
             await note_away(house, error)
+            desk.note_failure(error)
         return RunItem(id=number, outcome="failed", reason=f"{error} The next pass goes on with it.")
     except Exception as error:  # noqa: BLE001  one order's surprise must not stop the others: it is logged and reported
         get_run_logger().exception("Order %s stopped on something unforeseen.", number)

@@ -163,7 +163,7 @@ class ContractorCommerceSettings(Section):
 
     api_url: str
     api_token: SecretText
-    calls_per_minute: int = Field(default=55, ge=1)
+    calls_per_minute: int = Field(default=55, ge=2)
     """The vendor's limit is not public (FACTS, "API and authentication"); ours is courtesy."""
     webhook_secret: SecretText = Secret("")
     webhook_signature_header: str = "Signature"
@@ -291,7 +291,7 @@ class MarconeSettings(Section):
     client_secret: SecretText
     customer_number: int
     ship_method: str = "FedEx Ground"
-    calls_per_minute: int = Field(default=55, ge=1)
+    calls_per_minute: int = Field(default=55, ge=2)
     """The vendor publishes no limit (FACTS section 3); this is our courtesy. No window of 60 s holds more calls."""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from prefect import task
 from sqlalchemy.orm import Session
 
 from connectors.servicetitan.accounting_schemas import InvoiceLine, NewAdjustment
@@ -26,7 +25,7 @@ from store.effect_rows import DONE
 from store.effects import ID, model_codec
 from tasks.house import House, open_house
 from tasks.order_records import order_of
-from tasks.retrying import RETRY_DELAYS_S, is_unsettled
+from tasks.step import step
 from tasks.store_jobs import job_effect
 
 CANCELED = "Canceled"
@@ -81,12 +80,7 @@ async def _net_total(house: House, invoice: int) -> Decimal | None:
     return sum((one.total for one in adjusted), found[0].total)
 
 
-@task(
-    task_run_name="cancel job {job.number} of {order_number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("cancel job {job.number} of {order_number}", looks_first=True)
 async def cancel_order_job(shop: str, order_number: str, approval_id: str, job: JobToCancel, reason: int) -> None:  # noqa: ARG001  named in the task run
     """Cancel a job, once; one that somebody canceled meanwhile is left as it is. `reason` is a cancel reason's id.
 
@@ -115,12 +109,7 @@ async def cancel_order_job(shop: str, order_number: str, approval_id: str, job: 
         )
 
 
-@task(
-    task_run_name="adjust the invoice of job {adjustment.job_number} for {order_number}",
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=is_unsettled,
-)
+@step("adjust the invoice of job {adjustment.job_number} for {order_number}", looks_first=True)
 async def adjust_invoice(shop: str, order_number: str, approval_id: str, adjustment: Adjustment, item: int) -> int:
     """Make the adjustment invoice, once, and see that it comes to the cent. Returns its id.
 

@@ -22,7 +22,7 @@ from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.job_platform import ServiceTitanJobs
 from models.errors import SettingsError
 from models.settings import HouseSettings
-from models.shop import ContractorCommerceSettings, MarconeSettings, Shop, load_shop
+from models.shop import Shop, load_shop
 from store import Books
 from store.limits import SharedLimiter
 
@@ -170,8 +170,9 @@ async def _servicetitan(shop: Shop, stack: AsyncExitStack) -> ServiceTitan:
 
 async def _store(shop: Shop, books: Books, stack: AsyncExitStack) -> ContractorCommerce:
     settings = shop.need_contractor_commerce()
-    client = ContractorCommerce.from_settings(settings, limiter=store_limiter(books, settings))
-    return await stack.enter_async_context(client)
+    account = f"contractor-commerce/{settings.api_url}/{settings.api_token!r}"
+    limiter = _limiter(books, account, settings.calls_per_minute)
+    return await stack.enter_async_context(ContractorCommerce.from_settings(settings, limiter=limiter))
 
 
 async def _job_platform(shop: Shop, tenant: ServiceTitan | SettingsError) -> JobPlatform:
@@ -190,22 +191,12 @@ async def _distributor(shop: Shop, books: Books, stack: AsyncExitStack) -> Parts
             'Set [parts] distributor = "marcone".',
         )
     settings = shop.need_marcone()
-    client = await stack.enter_async_context(
-        Marcone.from_settings(settings, limiter=_marcone_limiter(books, settings))
-    )
+    account = f"marcone/{settings.api_url}/{settings.customer_number}"
+    limiter = _limiter(books, account, settings.calls_per_minute)
+    client = await stack.enter_async_context(Marcone.from_settings(settings, limiter=limiter))
     return MarconeDistributor(client, settings)
 
 
-def _marcone_limiter(books: Books, settings: MarconeSettings) -> SharedLimiter:
-    return _limiter(books, f"marcone/{settings.api_url}/{settings.customer_number}", settings.calls_per_minute)
-
-
-def store_limiter(books: Books, settings: ContractorCommerceSettings) -> SharedLimiter:
-    """Return the one allowance of this store's key, for every process of this installation."""
-    return _limiter(
-        books, f"contractor-commerce/{settings.api_url}/{settings.api_token!r}", settings.calls_per_minute
-    )
-
-
-def _limiter(books: Books, key: str, per_minute: int) -> SharedLimiter:
-    return SharedLimiter(books.store, key, per_minute, min(BURST, per_minute - 1), jitter_s=JITTER_S)
+def _limiter(books: Books, account: str, per_minute: int) -> SharedLimiter:
+    """One allowance for an account, over all processes of this installation."""
+    return SharedLimiter(books.store, account, per_minute, min(BURST, per_minute - 1), jitter_s=JITTER_S)

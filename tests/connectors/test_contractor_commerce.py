@@ -12,7 +12,7 @@ import httpx
 import pytest
 import respx
 
-from connectors.contractor_commerce.client import ContractorCommerce, courtesy_limit
+from connectors.contractor_commerce.client import ContractorCommerce
 from connectors.errors import (
     ContractError,
     NotFoundError,
@@ -21,6 +21,7 @@ from connectors.errors import (
     UnauthorizedError,
     VendorError,
 )
+from connectors.limits import Unlimited
 from models.errors import SettingsError
 from models.shop import ContractorCommerceSettings
 from models.store_order import LineKind, OrderState, PaymentState, Purchase, StoreOrders
@@ -372,10 +373,4 @@ async def test_a_key_that_is_not_set_is_said_before_the_first_call(
 ) -> None:
     monkeypatch.delenv("CC_TOKEN")
     with pytest.raises(SettingsError, match="CC_TOKEN"):
-        ContractorCommerce.from_settings(cc_settings)
-
-
-def test_clients_of_one_store_share_one_window(cc_settings: ContractorCommerceSettings) -> None:
-    assert courtesy_limit(cc_settings) is courtesy_limit(cc_settings.model_copy())
-    other = ContractorCommerceSettings.model_validate({"api_url": CC, "api_token": "${OTHER}"})
-    assert courtesy_limit(other) is not courtesy_limit(cc_settings)
+        ContractorCommerce.from_settings(cc_settings, limiter=Unlimited())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import socket
@@ -26,7 +27,7 @@ from connectors.errors import (
     UnauthorizedError,
     VendorError,
 )
-from connectors.limits import Pace, Unlimited, Window, shared_pace
+from connectors.limits import Pace, Turn, Unlimited, shared_pace
 from connectors.marcone.client import Marcone
 from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import TokenStore
@@ -421,18 +422,14 @@ def test_decimals_travel_digit_for_digit() -> None:
         encode([Decimal("NaN")])
 
 
-async def test_no_window_holds_more_calls_than_allowed() -> None:
-    limiter = Window(5, 0.2)
-    times: list[float] = []
-
-    async def one() -> None:
-        await limiter.acquire()
-        times.append(time.monotonic())
-
-    await asyncio.gather(*(one() for _ in range(17)))
-    times.sort()
-    assert all(later - earlier >= 0.19 for earlier, later in zip(times, times[5:], strict=False))
-    assert times[4] - times[0] < 0.1, "a burst within the limit does not wait"
+def test_a_turn_is_for_one_call_and_goes_stale() -> None:
+    """Used late, it would come on top of the calls of another minute."""
+    clock = itertools.count(100.0, 0.75).__next__
+    turn = Turn(good_for_s=1.0, clock=clock)
+    assert turn.use()
+    assert not turn.use()
+    late = Turn(good_for_s=1.0, clock=itertools.count(100.0, 1.25).__next__)
+    assert not late.use()
 
 
 async def test_calls_are_paced_without_a_burst() -> None:
@@ -509,3 +506,30 @@ async def test_a_missing_job_is_told_from_a_server_that_is_down(st: ServiceTitan
     vendors.get(JOB).respond(404, json={"title": "Not found"})
     with pytest.raises(NotFoundError):
         await st.get_job(5)
+
+
+class _Counting:
+    """Lets every call go, and counts them."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def acquire(self) -> None:
+        self.asked += 1
+
+
+async def test_a_call_with_a_turn_waits_for_nothing(
+    marcone_settings: MarconeSettings, vendors: respx.MockRouter
+) -> None:
+    """PL-60: between the intent to order and the order there is no queue and no pause: only what was sent can be lost."""
+    limiter = _Counting()
+    orders = vendors.post(f"{MARCONE}/orders/purchaseorder").respond(429, headers={"Retry-After": "60"})
+    async with Marcone.from_settings(marcone_settings, limiter=limiter, tokens=TokenStore()) as client:
+        turn = await client.take_turn()
+        started = time.monotonic()
+        with pytest.raises(TransientError):
+            await client.create_purchase_order(purchase_order(), turn)
+        with pytest.raises(TransientError, match="nothing was sent"):
+            await client.create_purchase_order(purchase_order(), turn)
+    assert time.monotonic() - started < 5
+    assert (limiter.asked, orders.call_count) == (1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sandbox import contractor_commerce
@@ -236,7 +237,11 @@ def standing(house: CrashHouse) -> dict[str, list[Any]]:
             for row in titan["invoices"]
         ),
         "payments": sorted(
-            (invoices[row["splits"][0]["invoiceId"]], named["payment_types"][row["typeId"]], row["amount"])
+            (
+                invoices[row["splits"][0]["invoiceId"]],
+                named["payment_types"][row["typeId"]],
+                f"{Decimal(row['amount']):.2f}",
+            )
             for row in titan["payments"]
         ),
         "memberships": sorted((homes[row["customerId"]], row["membershipTypeId"]) for row in titan["memberships"]),

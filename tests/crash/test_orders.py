@@ -13,11 +13,13 @@ import pytest
 from tests.crash.conftest import Undisturbed
 from tests.crash.house import CrashHouse
 from tests.crash.steps import ORDER, go_on, prepare
+from tests.crash.vendors import wait_for
 
 pytestmark = pytest.mark.crash
 
 REQUEST = "demo-48213-1"
 PO = "48213-1"
+PACE = "select tat from rate_limits where key like 'marcone/%'"
 
 
 def lose_the_outcome(house: CrashHouse, kind: str) -> dict[str, Any]:
@@ -108,6 +110,26 @@ def test_an_order_that_landed(house: CrashHouse, undisturbed: Undisturbed, kind:
     told = [f"[truckroll {REQUEST} unresolved a1]"]
     assert [note for note in end["notes"] if note not in told] == undisturbed.after["arrived"]["notes"]
     assert len(set(house.markers())) == len(house.markers())
+
+
+def test_killed_while_the_order_waits_for_its_turn(house: CrashHouse, undisturbed: Undisturbed) -> None:
+    """PL-54, PL-60: in the distributor's queue nothing was sent, so the next pass orders, and no person must look."""
+    go_on(house, ["asked"])
+    prepare(house, "ordered")
+    house.sandbox.post("/faults", {"match": "POST /marcone/orders/getshippingmethods", "kind": "delay", "seconds": 4})
+    run = house.start_pass("parts-loop")
+    wait_for("the last look before the order", house.sandbox.has_struck)
+    house.write("update rate_limits set tat = tat + 120 where key like 'marcone/%'")
+    [queue] = house.rows(PACE)
+    wait_for("the order to stand in the queue", lambda: house.rows(PACE) != [queue])
+    run.worker.kill()
+    house.sandbox.clear_faults()
+    assert house.rows("select key from effects where key like '%/order'") == []
+    house.write("update rate_limits set tat = 0 where key like 'marcone/%'")
+
+    house.run("parts-loop")
+
+    assert house.end() == undisturbed.after["ordered"]
 
 
 def test_two_workers_at_once(house: CrashHouse, undisturbed: Undisturbed) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from connectors.limits import Turn
 from models.address import Address
 from models.base import JobRef
 from models.errors import AmbiguousWriteError, NotFoundError
@@ -90,6 +92,12 @@ class FakeJobs:
         return [board.note.text for board in self.boards if board.note]
 
 
+def _open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
+
+
 @dataclass
 class FakeMarcone:
     """A catalogue, and every order that was placed."""
@@ -102,6 +110,9 @@ class FakeMarcone:
     lose_answer: bool = False
     methods: tuple[str, ...] = ("FedEx Ground",)
     name: str = "Marcone"
+    queue: asyncio.Event = field(default_factory=_open_gate)
+    """Set while calls may go; an order waits here for its turn."""
+    queued: int = 0
 
     async def match(self, number: str, *, ship_to_zip: str, make: str = "") -> tuple[Candidate, ...]:
         if number not in self.parts:
@@ -111,7 +122,12 @@ class FakeMarcone:
     async def shipping_methods(self, branch: str) -> tuple[str, ...]:
         return self.methods
 
-    async def place(self, order: PurchaseOrder) -> Placement:
+    async def take_turn(self) -> Turn:
+        self.queued += 1
+        await self.queue.wait()
+        return Turn()
+
+    async def place(self, order: PurchaseOrder, turn: Turn | None = None) -> Placement:
         self.orders.append(order)
         if self.lose_answer:
             raise AmbiguousWriteError("The answer was lost.", "Look.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -441,6 +442,29 @@ async def test_a_forced_state_asks_again_and_writes_nothing(written: Written) ->
     assert await resume(run.id, {**FORM, "decision": "reject"}) == ""
     assert await go_on(run.id) == "Completed"
     assert await written.writes() == []
+
+
+async def test_a_pass_and_a_run_at_once_carry_it_out_once(written: Written) -> None:
+    """OI-67: the order's lease and the ledger let one of them write."""
+    run = await a_run(written)
+    await go_on(run.id)
+    await written.answers()
+    await written.counter.calls()
+    ended, report = await asyncio.gather(go_on(run.id), run_process("order-change", "demo"))
+    assert ended == "Completed"
+    assert {item.outcome for item in report.items} <= {"changed", "unchanged"}
+    writes = await written.writes()
+    assert len([one for one in writes if one.endswith("/cancel")]) == 1
+    assert await written.adjustments() == [-written.order.grand_total]
+
+
+async def test_a_pass_of_its_own_carries_out_what_was_answered(written: Written) -> None:
+    """OI-69: `truckroll run order-change` in the foreground; a question that waits is left alone."""
+    await written.happens("refund", amount="10.00")
+    assert (await run_process("order-change", "demo")).items == []
+    await written.answers()
+    assert outcomes(await run_process("order-change", "demo")) == {written.order.number: "changed"}
+    assert await written.adjustments() == [Decimal("-10.00")]
 
 
 async def test_a_run_whose_answer_a_pass_carried_out_ends(written: Written) -> None:

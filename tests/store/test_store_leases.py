@@ -126,20 +126,23 @@ async def test_no_minute_holds_more_calls_than_allowed(books: Books) -> None:
 
 @given(
     per_minute=st.integers(4, 40),
-    asks=st.lists(st.tuples(st.floats(0, 30), st.integers(1, 3)), min_size=1, max_size=40),
+    asks=st.lists(st.tuples(st.floats(0, 30), st.integers(1, 3), st.floats(0, 1.5)), min_size=1, max_size=40),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_pattern_of_asking_gets_more(
-    tmp_path_factory: Any, per_minute: int, asks: list[tuple[float, int]]
+    tmp_path_factory: Any, per_minute: int, asks: list[tuple[float, int, float]]
 ) -> None:
+    """A call reaches the vendor up to `jitter_s` after it was granted: its turn may wait, and then it travels."""
     with Books.open(f"sqlite:///{tmp_path_factory.mktemp('limit')}/t.db") as books:
-        seconds, granted = _Seconds(), []
-        for rest_s, calls in asks:
+        seconds, arrived = _Seconds(), []
+        for rest_s, calls, late_s in asks:
             seconds.at += rest_s
-            limiter = SharedLimiter(books.store, "vendor", per_minute, 3, clock=seconds, sleep=seconds.sleep)
+            limiter = SharedLimiter(
+                books.store, "vendor", per_minute, 3, jitter_s=1.5, clock=seconds, sleep=seconds.sleep
+            )
             await limiter.acquire(calls)
-            granted += [seconds.at] * calls
-        assert _most_in_a_window(granted) <= per_minute
+            arrived += [seconds.at + late_s] * calls
+        assert _most_in_a_window(arrived) <= per_minute
 
 
 async def test_allowances_are_kept_apart_by_key(books: Books) -> None:
