@@ -294,7 +294,14 @@ async def _order(house: House, request: PartRequestRow, question: ApprovalRow, j
             po_number=po_number_of(request, question),
         )
     await name_run(request, question)
-    placement = await place_order(house.shop.name, question.id, request.po_number, reference=job.number)
+    try:
+        placement = await place_order(house.shop.name, question.id, request.po_number, reference=job.number)
+    except HeldError:
+        now = await house.books.requests.get(request.id)
+        if now is None or now.stage == request.stage:
+            raise
+        # The diagnosis was changed, or taken off the job, while the order waited for its turn: nothing went out.
+        return RunItem(id=request.id, outcome="unchanged", reason=now.stage_words)
     if not placement.is_placed:
         raise HeldError(
             f"{house.distributor.name} declined order {request.po_number}: {placement.reason or 'no reason given'}.",

@@ -77,14 +77,14 @@ class Appliance(DomainModel):
 class DiagnosedPart(DomainModel):
     """A part a technician put on a job, and where it was found."""
 
+    model_config = DomainModel.model_config | {"extra": "ignore"}  # the store keeps what earlier versions wrote
+
     job: JobRef
     job_number: str = ""
     source_key: str
     """Unique and stable within the shop: the same diagnosis read twice has the same key."""
     source_words: str
     """For people: "estimate 8812, item 55"."""
-    source_group: str = ""
-    """Keys of one job that begin so come all together: one that is not among them any more was taken out."""
     numbers: tuple[str, ...]
     """Part numbers to try, best first, as typed. Empty when the diagnosis has none."""
     description: str = ""
@@ -95,10 +95,21 @@ class DiagnosedPart(DomainModel):
     """The shop has a field for the model number there, so an empty one is missing (PL-18)."""
 
 
+class DiagnosisPlace(DomainModel):
+    """Where parts are diagnosed, read whole: a part that was found there before and is not now was taken out."""
+
+    prefix: str
+    """How the keys of its parts begin, and no others."""
+    words: str
+    """For people: "estimate 8812 (Dismissed)"."""
+
+
 class Diagnoses(DomainModel):
     """One page of diagnosed parts, and how far the reading has come."""
 
     parts: tuple[DiagnosedPart, ...]
+    places: tuple[DiagnosisPlace, ...] = ()
+    """All that was read whole on this page, also where nothing is diagnosed any more."""
     watermark: AwareDatetime | None = None
     """The latest modification time seen; None when the page was empty."""
 

@@ -21,10 +21,14 @@ class Stage(StrEnum):
     UNAVAILABLE = "no longer available"
     OUTSIDE_PILOT = "outside the pilot"
     CANCELED = "canceled"
+    TAKEN_OUT = "taken off the job"  # by the technician, who may put it back
 
 
 IN_THE_LOOP = (Stage.FOUND, Stage.AWAITING_APPROVAL, Stage.APPROVED)
 """Stages `parts_loop` takes a step further; HELD and UNRESOLVED wait for `held retry`."""
+
+UNORDERED = (*IN_THE_LOOP, Stage.HELD)
+"""Stages in which the diagnosis on the job still decides: nothing is ordered, and nobody has said no."""
 
 CLOSED = (
     Stage.ARRIVED,
@@ -33,4 +37,5 @@ CLOSED = (
     Stage.UNAVAILABLE,
     Stage.OUTSIDE_PILOT,
     Stage.CANCELED,
+    Stage.TAKEN_OUT,
 )

@@ -337,6 +337,11 @@ class Approvals:
         """Return the newest question of a request, whatever became of it."""
         return await self._store.read(lambda session: _newest(session, request_id))
 
+    @staticmethod
+    def newest_in(session: Session, request_id: str) -> ApprovalRow | None:
+        """Return the newest question within the caller's transaction: see `newest`."""
+        return _newest(session, request_id)
+
     async def list(
         self,
         shop: str | None = None,

@@ -19,7 +19,6 @@ from store.session import Store
 from store.sql import aware, changes_for, insert_new, take_turn
 
 _FIXED = frozenset({"id", "shop", "job", "ordinal", "source_key", "created_at", "board_revision"})
-_NOT_YET_ORDERED = (Stage.FOUND, Stage.HELD, Stage.AWAITING_APPROVAL, Stage.APPROVED)
 _TRIES = 50
 
 
@@ -50,22 +49,6 @@ class Requests:
             raise TruckrollError(f"No free number was found for a part of job {diagnosed.job_number}.", "Try again.")
 
         return await self._store.run(open_one)
-
-    async def refresh_diagnosis(self, request_id: str, diagnosed: DiagnosedPart) -> tuple[PartRequestRow, bool]:
-        """Take over a diagnosis that was changed on the job, unless the part is ordered or closed by now.
-
-        The bool tells whether it was taken over; the loop then looks at the request anew.
-        """
-
-        def refresh(session: Session) -> tuple[PartRequestRow, bool]:
-            row = locked_request(session, request_id)
-            read = diagnosed.model_dump(mode="json")
-            if row.stage not in _NOT_YET_ORDERED or row.diagnosis == read:
-                return row, False
-            row.diagnosis, row.updated_at = read, self._now()
-            return row, True
-
-        return await self._store.run(refresh)
 
     async def get(self, request_id: str) -> PartRequestRow | None:
         """Return one request."""

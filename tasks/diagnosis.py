@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from prefect import task
+from sqlalchemy.orm import Session
 
 from decisions import events
+from decisions.diagnoses import taken_out
 from models.approval import ApprovalStatus
 from models.base import utc_now
-from models.job import DiagnosedPart
-from models.request import IN_THE_LOOP, Stage
-from models.tables import ApprovalRow, PartRequestRow
+from models.job import DiagnosedPart, Diagnoses
+from models.request import UNORDERED, Stage
+from models.tables import PartRequestRow
+from store.requests import locked_request
 from tasks.house import House, open_house
-from tasks.requests import move, note, story_of
+from tasks.requests import PROCESS, move_in, note, story_of
 from tasks.retrying import RETRY_DELAYS_S, is_transient
 
 CURSOR = "diagnosis-watch"
@@ -44,59 +46,74 @@ async def find_diagnosed_parts(shop: str) -> list[str]:
                 request_id = await register(house, diagnosed)
                 if request_id:
                     new.append(request_id)
-            await close_taken_out(house, page.parts)
+            await close_taken_out(house, page)
             if page.watermark is not None:
                 await house.books.cursors.set_time(shop, cursor, page.watermark)
         return new
 
 
-async def close_taken_out(house: House, parts: Sequence[DiagnosedPart]) -> None:
-    """End the requests whose number was replaced on the job, unless they are ordered: only what stands there counts."""
-    groups: dict[str, set[str]] = {}
-    for part in parts:
-        if part.source_group:
-            groups.setdefault(part.source_group, set()).add(part.source_key)
-    for group, keys in groups.items():
-        job = next(part.job for part in parts if part.source_group == group)
-        for request in await house.books.requests.list(shop=house.shop.name, job=job, is_open=True):
-            is_taken_out = request.source_key.startswith(group) and request.source_key not in keys
-            if is_taken_out and request.stage in {*IN_THE_LOOP, Stage.HELD}:
-                await _take_out(house, request)
-
-
-async def _take_out(house: House, request: PartRequestRow) -> None:
-    why = "The part number was changed on the job."
-    question = await house.books.approvals.newest(request.id)
-    if question is not None and question.status == ApprovalStatus.CONSUMED:
-        return  # its order may be out already
-    if question is not None and not await _closed(house, question, why):
+async def close_taken_out(house: House, page: Diagnoses) -> None:
+    """End the requests of parts that were taken off the job, unless they are ordered: only what stands there counts."""
+    if not page.places:
         return
-    await house.books.held.release(request.shop, "parts-loop", request.id)
-    outgoing = events.canceled(story_of(house, request), why=why) if question is not None else None
-    await move(house, request, Stage.CANCELED, why, outgoing=outgoing)
+    stages = [*UNORDERED, Stage.EXPIRED]
+    known = {row.source_key: row.id for row in await house.books.requests.list(shop=house.shop.name, stages=stages)}
+    for key, why in taken_out(known, page).items():
+        await house.books.store.run(
+            lambda session, request=known[key], words=why: _take_out_in(session, house, request, words)
+        )
+
+
+def _take_out_in(session: Session, house: House, request_id: str, why: str) -> None:
+    """End one request: its question, its place on the held list and its stage stand or fall together."""
+    request = locked_request(session, request_id)
+    if request.stage not in {*UNORDERED, Stage.EXPIRED} or not _closed_in(session, house, request_id, why):
+        return
+    # One that nobody was asked or told about ends as quietly as it began.
+    is_known = house.books.approvals.newest_in(session, request_id) is not None or request.stage == Stage.HELD
+    outgoing = events.canceled(story_of(house, request), why=why) if is_known else None
+    house.books.held.release_in(session, request.shop, PROCESS, request_id)
+    move_in(session, house, request, Stage.TAKEN_OUT, why, outgoing=outgoing)
 
 
 async def register(house: House, diagnosed: DiagnosedPart) -> str:
-    """Put one diagnosis into the store. Returns the request's id when it is new, or was changed on the job."""
-    shop = house.shop.name
-    request, is_new = await house.books.requests.register(shop, diagnosed, utc_now())
+    """Put one diagnosis into the store. Returns the request's id when it is new, changed on the job, or put back."""
+    request, is_new = await house.books.requests.register(house.shop.name, diagnosed, utc_now())
     if is_new:
         await note(house, request, "found", where=diagnosed.source_words, numbers=diagnosed.numbers)
         return request.id
-    request, has_changed = await house.books.requests.refresh_diagnosis(request.id, diagnosed)
-    if not has_changed or request.stage not in {*IN_THE_LOOP, Stage.HELD}:
+    if not _is_other(request, diagnosed):
         return ""
-    question = await house.books.approvals.newest(request.id)
-    if question is not None and not await _closed(house, question, "The diagnosis was changed on the job."):
-        return ""
-    await house.books.held.release(shop, "parts-loop", request.id)
-    await move(house, request, Stage.FOUND, "The diagnosis was changed on the job.")
-    return request.id
+    is_taken = await house.books.store.run(lambda session: _take_over_in(session, house, request.id, diagnosed))
+    return request.id if is_taken else ""
 
 
-async def _closed(house: House, question: ApprovalRow, why: str) -> bool:
-    """Close a question that still stands. False when its order went out meanwhile: then nothing may be changed."""
-    if await house.books.approvals.void(question.id, why):
+def _is_other(request: PartRequestRow, diagnosed: DiagnosedPart) -> bool:
+    """Tell whether the diagnosis is another than the request's, or stands on the job again."""
+    if request.stage == Stage.TAKEN_OUT:
         return True
-    now = await house.books.approvals.get(question.id)
-    return now is not None and now.status != ApprovalStatus.CONSUMED
+    return request.stage in UNORDERED and DiagnosedPart.model_validate(request.diagnosis) != diagnosed
+
+
+def _take_over_in(session: Session, house: House, request_id: str, diagnosed: DiagnosedPart) -> bool:
+    """Begin anew with the diagnosis as it is now; all of it, or nothing."""
+    request = locked_request(session, request_id)
+    if not _is_other(request, diagnosed):
+        return False
+    is_back = request.stage == Stage.TAKEN_OUT
+    why = "The part stands on the job again." if is_back else "The diagnosis was changed on the job."
+    if not _closed_in(session, house, request_id, why):
+        return False
+    request.diagnosis = diagnosed.model_dump(mode="json")
+    house.books.held.release_in(session, request.shop, PROCESS, request_id)
+    move_in(session, house, request, Stage.FOUND, why)
+    return True
+
+
+def _closed_in(session: Session, house: House, request_id: str, why: str) -> bool:
+    """Close a question that still stands. False when its order went out meanwhile: then nothing may be changed."""
+    question = house.books.approvals.newest_in(session, request_id)
+    if question is None or house.books.approvals.void_in(session, question.id, why):
+        return True
+    session.refresh(question)  # an order going out at this moment was waited for
+    return question.status != ApprovalStatus.CONSUMED

@@ -70,7 +70,7 @@ async def _write_order_again(books: Books, held: HeldRow) -> str:
     row = await books.store_orders.by_number(held.shop, held.record)
     if row is None or row.stage == OrderStage.PROPOSED:
         words = (
-            f"{held.record} waits for an answer: `truckroll approvals list` shows the question."
+            f"{held.record} waits for an answer (`truckroll approvals list`); what is answered, each pass tries again."
             if row
             else f"{held.record} is off the list; its next version is taken in by itself."
         )

@@ -30,7 +30,17 @@ from decisions.order_changes import (
 from decisions.order_intake import Change, Propose
 from models.approval import ApprovalStatus
 from models.base import utc_now
-from models.errors import BusyError, ContractError, HeldError, RejectedError, TruckrollError, UnresolvedError
+from models.errors import (
+    BusyError,
+    ContractError,
+    HeldError,
+    RejectedError,
+    SettingsError,
+    TransientError,
+    TruckrollError,
+    UnauthorizedError,
+    UnresolvedError,
+)
 from models.order_change import OrderChange
 from models.order_sync import OrderStage
 from models.outgoing import Letter
@@ -57,6 +67,12 @@ _DECIDED = (OrderStage.SYNCED, OrderStage.IGNORED)
 """Stages of an order whose newest version asks for nothing: a question that still waits is overtaken."""
 
 
+_NO_REASON = "The shop file names no cancel_reason: until one is set there, an approved cancellation is held."
+
+_MOST_FAILURES = 3
+"""Changes in a row that a vendor did not answer for, after which it counts as away."""
+
+
 async def propose_change(house: House, row: StoreOrderRow, order: StoreOrder, change: Propose) -> str:
     """Ask a person what becomes of a change, once; the order waits with it on the held list. Returns the question's id.
 
@@ -71,6 +87,8 @@ async def propose_change(house: House, row: StoreOrderRow, order: StoreOrder, ch
 
 async def _ask(house: House, change: OrderChange, because: Sequence[str] = ()) -> ApprovalRow:
     books, shop, now = house.books, house.shop.name, utc_now()
+    if change.terms.cancel and not house.shop.need_contractor_commerce().cancel_reason.strip():
+        change = change.model_copy(update={"remarks": (*change.remarks, _NO_REASON)})
 
     def put(session: Session) -> ApprovalRow:
         row = books.store_orders.update_in(session, shop, change.order)
@@ -103,12 +121,25 @@ async def _ask(house: House, change: OrderChange, because: Sequence[str] = ()) -
 async def carry_out_changes(house: House, report: RunReport) -> None:
     """Carry out what was answered, and withdraw what the store has overtaken; a question that waits is left alone.
 
-    Raises: TransientError and UnauthorizedError when a vendor is away: the next pass goes on.
+    One that fails does not stop the others. Raises: TransientError and UnauthorizedError when a vendor is away, and
+    SettingsError: the next pass goes on.
     """
+    failures = 0
     for question in await house.books.approvals.open_changes(house.shop.name):
-        if question.status == ApprovalStatus.REQUESTED:
-            await tell_asked(house, question)
-        item = await carry_out_or_hold(house, question)
+        try:
+            if question.status == ApprovalStatus.REQUESTED:
+                await tell_asked(house, question)
+            item = await carry_out_or_hold(house, question)
+        except (UnauthorizedError, SettingsError):
+            raise
+        except TruckrollError as error:
+            failures += 1
+            number = OrderChange.model_validate(question.offer).number
+            report.add(number, "failed", f"{error} The next pass goes on with it.")
+            if isinstance(error, TransientError) and failures >= _MOST_FAILURES:
+                raise
+            continue
+        failures = 0
         if item.outcome != AWAITING:
             report.items.append(item)
 

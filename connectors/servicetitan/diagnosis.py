@@ -34,7 +34,7 @@ from connectors.servicetitan.texts import (
 )
 from models.base import JobRef
 from models.errors import SettingsError
-from models.job import Appliance, DiagnosedPart, Diagnoses
+from models.job import Appliance, DiagnosedPart, Diagnoses, DiagnosisPlace
 from models.shop import CustomFieldDiagnosis, EstimateDiagnosis, FormDiagnosis
 
 MATERIAL: Final = "material"
@@ -67,7 +67,19 @@ async def from_estimates(
             )
             for estimate, item in wanted
         )
-        yield Diagnoses(parts=parts, watermark=max(estimate.modified_on for estimate in page))
+        places = tuple(
+            DiagnosisPlace(prefix=_items_of(estimate), words=f"estimate {estimate.id} ({_status_of(estimate)})")
+            for estimate in page
+        )
+        yield Diagnoses(parts=parts, places=places, watermark=max(estimate.modified_on for estimate in page))
+
+
+def _status_of(estimate: Estimate) -> str:
+    return (estimate.status.name or "without status") if estimate.active else "deleted"
+
+
+def _items_of(estimate: Estimate) -> str:
+    return f"servicetitan/estimate/{estimate.id}/item/"
 
 
 async def _look_up(client: ServiceTitan, books: dict[str, dict[int, PricebookItem]], items: list[EstimateItem]) -> None:
@@ -97,7 +109,7 @@ def _estimate_part(
     return DiagnosedPart(
         job=JobRef(str(estimate.job_id)),
         job_number=estimate.job_number,
-        source_key=f"servicetitan/estimate/{estimate.id}/item/{item.id}",
+        source_key=f"{_items_of(estimate)}{item.id}",
         source_words=f"estimate {estimate.id}, item {item.id}",
         numbers=numbers_to_try(item, book, distributor),
         description=plain(item.description),
@@ -130,7 +142,16 @@ async def from_custom_fields(
         )
     async for page in client.list_jobs(since):
         parts = tuple(part for job in page for part in _job_parts(job, setting))
-        yield Diagnoses(parts=parts, watermark=max(job.modified_on for job in page))
+        places = tuple(DiagnosisPlace(prefix=_field_of(job), words=_in_words(job, setting)) for job in page)
+        yield Diagnoses(parts=parts, places=places, watermark=max(job.modified_on for job in page))
+
+
+def _field_of(job: Job) -> str:
+    return f"servicetitan/job/{job.id}/field/"
+
+
+def _in_words(job: Job, setting: CustomFieldDiagnosis) -> str:
+    return f'job {job.job_number or job.id}, field "{setting.part_number}"'
 
 
 def _job_parts(job: Job, setting: CustomFieldDiagnosis) -> Iterator[DiagnosedPart]:
@@ -150,9 +171,8 @@ def _job_parts(job: Job, setting: CustomFieldDiagnosis) -> Iterator[DiagnosedPar
         yield DiagnosedPart(
             job=JobRef(str(job.id)),
             job_number=job.job_number,
-            source_key=f"servicetitan/job/{job.id}/field/{key}",
-            source_words=f'job {job.job_number or job.id}, field "{setting.part_number}"',
-            source_group=f"servicetitan/job/{job.id}/field/",
+            source_key=f"{_field_of(job)}{key}",
+            source_words=_in_words(job, setting),
             numbers=(number,),
             quantity=quantity,
             appliance=Appliance(model=value_of(setting.model), serial=value_of(setting.serial)),

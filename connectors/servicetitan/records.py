@@ -45,14 +45,14 @@ class RecordsApi(Api):
         )
 
     def list_estimates(self, modified_on_or_after: datetime) -> AsyncIterator[tuple[Estimate, ...]]:
-        """Yield pages of active estimates changed since, oldest change first. salestech-v2 `GET /estimates`."""
+        """Yield pages of estimates changed since, deleted ones too, oldest change first. salestech-v2 `GET /estimates`."""
         return self._changes(
             Estimate,
             self._path("sales", "estimates"),
             "reading changed estimates",
             modified_on_or_after,
             lambda estimate: estimate.modified_on,
-            {"sort": "+ModifiedOn"},
+            {"sort": "+ModifiedOn", "active": "Any"},
         )
 
     async def list_materials(self, ids: Iterable[int]) -> tuple[PricebookItem, ...]:

@@ -243,6 +243,33 @@ async def test_a_job_custom_field_is_a_diagnosis(st: ServiceTitan, vendors: resp
     assert all(part.asks_model for part in found)
 
 
+async def test_a_place_is_named_also_when_nothing_is_diagnosed_in_it_any_more(
+    st: ServiceTitan, vendors: respx.MockRouter
+) -> None:
+    """PL-12, PL-13: what is missing there can only be told by who read it."""
+    serve_estimates(
+        vendors,
+        estimate(8812),
+        estimate(8813, status={"value": 2, "name": "Dismissed"}),
+        estimate(8814, active=False),
+    )
+    vendors.get(f"{ST}/jpm/v2/tenant/7/jobs").respond(
+        json=page(job_row(id=2, jobNumber="J2", customFields=with_fields(Part_number="")))
+    )
+    [estimates] = [found async for found in platform(st).diagnosed_parts(SINCE)]
+    assert len(estimates.parts) == 1
+    assert [(place.prefix, place.words) for place in estimates.places] == [
+        ("servicetitan/estimate/8812/item/", "estimate 8812 (Sold)"),
+        ("servicetitan/estimate/8813/item/", "estimate 8813 (Dismissed)"),
+        ("servicetitan/estimate/8814/item/", "estimate 8814 (deleted)"),
+    ]
+    [fields] = [found async for found in platform(st, diagnosis_from="custom_field").diagnosed_parts(SINCE)]
+    assert fields.parts == ()
+    assert [(place.prefix, place.words) for place in fields.places] == [
+        ("servicetitan/job/2/field/", 'job J2, field "Part number"')
+    ]
+
+
 async def test_without_a_model_field_nobody_is_asked_for_a_model(st: ServiceTitan, vendors: respx.MockRouter) -> None:
     vendors.get(f"{ST}/jpm/v2/tenant/7/jobs").respond(json=page(job_row(customFields=with_fields(Part_number="A1"))))
     jobs = platform(st, diagnosis_from="custom_field", diagnosis={"custom_field": {"model": ""}})

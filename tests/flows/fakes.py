@@ -12,7 +12,7 @@ from connectors.limits import Turn
 from models.address import Address
 from models.base import JobRef
 from models.errors import AmbiguousWriteError, NotFoundError
-from models.job import Board, Contact, DiagnosedPart, Diagnoses, JobState, JobView, PublishReport, Technician
+from models.job import Board, Contact, DiagnosedPart, Diagnoses, DiagnosisPlace, JobState, JobView, PublishReport, Technician
 from models.order import PurchaseOrder
 from models.part import BranchStock, Candidate, LineState, OrderStatus, PartRef, Placement, TrackingEvent
 
@@ -66,12 +66,14 @@ class FakeJobs:
 
     jobs: dict[str, JobView] = field(default_factory=dict)
     diagnoses: list[DiagnosedPart] = field(default_factory=list)
+    places: list[DiagnosisPlace] = field(default_factory=list)
+    """What is read whole on every look."""
     boards: list[Board] = field(default_factory=list)
     name: str = "FakeJobs"
     fail: list[Exception] = field(default_factory=list)
 
     async def diagnosed_parts(self, since: datetime) -> AsyncIterator[Diagnoses]:
-        yield Diagnoses(parts=tuple(self.diagnoses), watermark=NOW)
+        yield Diagnoses(parts=tuple(self.diagnoses), places=tuple(self.places), watermark=NOW)
 
     async def get_job(self, job: JobRef) -> JobView:
         return self.jobs[job]

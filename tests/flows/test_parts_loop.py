@@ -507,21 +507,6 @@ async def test_a_vendor_that_is_away_stays_on_the_list_until_it_was_asked_again(
     assert [entry.record for entry in await world.books.held.list("demo")] == ["Marcone"]
 
 
-async def test_a_number_corrected_on_the_job_ends_the_question_about_the_old_one(world: World) -> None:
-    """PL-12, PL-13: one diagnosis stands in the field, so one part can be ordered."""
-    group = "fake/48213/field/"
-    old = a_diagnosis(source_key=f"{group}WPW10348269", source_group=group)
-    world.marcone.parts["NEW12345"] = (a_candidate("NEW12345"),)
-    world.jobs.diagnoses = [old]
-    await one_pass("diagnosis-watch")
-    await answer(world)
-    world.jobs.diagnoses = [a_diagnosis("NEW12345", source_key=f"{group}NEW12345", source_group=group)]
-    assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["awaiting_approval"]
-    assert (await request_of(world)).stage == Stage.CANCELED
-    assert [item.outcome for item in await one_pass()] == ["awaiting_approval"]
-    assert world.marcone.orders == []
-
-
 async def test_a_note_the_job_refused_is_held_and_written_on_retry(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,18 +162,6 @@ async def test_requests_registered_at_the_same_time_count_without_a_gap(books: B
     assert len({row.id for row, _ in made}) == 12
 
 
-async def test_a_changed_diagnosis_is_taken_over_until_it_is_ordered(books: Books, clock: Clock) -> None:
-    row, _ = await books.requests.register("demo", diagnosed("a"), clock())
-    later = clock.forward(minutes=5)
-    row, is_changed = await books.requests.refresh_diagnosis(row.id, diagnosed("a", quantity="2"))
-    assert (row.diagnosis["quantity"], row.updated_at, is_changed) == ("2", later, True)
-    _, is_changed = await books.requests.refresh_diagnosis(row.id, diagnosed("a", quantity="2"))
-    assert not is_changed
-    await books.requests.update(row.id, stage=Stage.ORDERED)
-    row, is_changed = await books.requests.refresh_diagnosis(row.id, diagnosed("a", quantity="3"))
-    assert (row.diagnosis["quantity"], is_changed) == ("2", False)
-
-
 async def test_a_request_is_changed_and_read_back(books: Books, clock: Clock) -> None:
     row, _ = await books.requests.register("demo", diagnosed("a"), clock())
     later = clock.forward(minutes=5)
