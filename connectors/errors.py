@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -75,7 +75,9 @@ class Call:
     credentials: str = ""
     """The settings and variables to look at when the vendor refuses us."""
     private: tuple[str, ...] = ()
-    """Values of the request that must not be quoted in an error."""
+    """Values that must not be quoted in an error, beside those of the body."""
+    body: Any = field(default=None, repr=False, compare=False)
+    """What is sent. Looked through for private values only when there is an error to tell."""
     is_missing: Callable[[int, Any], bool] | None = None
     """How this vendor says "there is no such record" other than by 404; asked with status and body."""
 
@@ -103,7 +105,7 @@ def from_answer(
     """Classify an answer; None when it is a 2xx. `body` is the decoded JSON, or None."""
     if httpx.codes.is_success(status):
         return None
-    words = _without_private(vendors_words(body), call.private)
+    words = _without_private(vendors_words(body), call.private + private_values(call.body))
     said = f': "{words}"' if words else "."
     at = (call.vendor, call.doing, words, status)
     if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -167,21 +169,25 @@ def retry_after_s(headers: Mapping[str, str], body: Any, now: datetime | None = 
 def vendors_words(body: Any) -> str:
     """Return the vendor's own words from an error body, shortened; empty when it has none.
 
-    ServiceTitan: title and errors by field. Marcone: errorMessage, message, reason, error.
+    ServiceTitan: title and errors by field. Marcone: errorMessage, message, reason, error. The store and the referral
+    program: message and errors by field, whose entries may have a message of their own.
     """
     if not isinstance(body, dict):
         return ""
-    if isinstance(body.get("title"), str):
-        parts = [body["title"].strip()]
-        errors = body.get("errors")
-        for field, texts in errors.items() if isinstance(errors, dict) else ():
-            several = texts if isinstance(texts, list) else [texts]
-            parts.append(f"{field}: {', '.join(str(text) for text in several)}" if field else str(several[0]))
-        return _shortened("; ".join(part for part in parts if part))
-    for name in _WORD_FIELDS:
-        if isinstance(body.get(name), str) and body[name].strip():
-            return _shortened(body[name])
-    return ""
+    names = ("title", *_WORD_FIELDS)
+    said = next((body[name].strip() for name in names if isinstance(body.get(name), str) and body[name].strip()), "")
+    return _shortened("; ".join(part for part in (said, *_words_by_field(body.get("errors"))) if part))
+
+
+def _words_by_field(errors: Any) -> Iterator[str]:
+    for name, texts in errors.items() if isinstance(errors, dict) else ():
+        several = [_word(one) for one in (texts if isinstance(texts, list) else [texts])]
+        if several:
+            yield f"{name}: {', '.join(several)}" if name else several[0]
+
+
+def _word(entry: Any) -> str:
+    return str(entry["message"]) if isinstance(entry, dict) and "message" in entry else str(entry)
 
 
 def all_texts(body: Any) -> Iterator[str]:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from aiolimiter import AsyncLimiter
+
+from models.errors import RateLimitedError
 
 TURN_GOOD_FOR_S: Final = 1.0
 """How long after it was granted a turn may be used: as long as a transaction takes, and a little."""
@@ -21,6 +23,15 @@ class Limiter(Protocol):
 
     async def acquire(self) -> None:
         """Wait until the next call may go."""
+        ...
+
+
+@runtime_checkable
+class CountingLimiter(Limiter, Protocol):
+    """A limiter that keeps count of the times a vendor said it was too much: some vendors block who does it often."""
+
+    async def overrun(self, asked: RateLimitedError) -> None:
+        """Let every caller of this account pause, as the vendor asked. Raises when it was once too often."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -79,14 +79,12 @@ class TokenStore:
 PROCESS_TOKENS = TokenStore()
 
 
-class TokenAuth(httpx.Auth):
+class TokenAuth:
     """OAuth2 client credentials.
 
     `ways` build the token request, best first; the next is tried when one is refused with 400 or 401.
     `headers` are secrets that go with every call beside the token. Errors raised here are VendorErrors.
     """
-
-    requires_request_body = True
 
     def __init__(
         self,
@@ -112,18 +110,18 @@ class TokenAuth(httpx.Auth):
         """Say which client fetches the tokens."""
         self._client = client
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Dress the call; after a 401, once more with a new token."""
-        for header, secret in self._headers.items():
-            request.headers[header] = secret.reveal()
+    async def headers(self) -> dict[str, str]:
+        """Return what a call is dressed with. Raises a VendorError when no token can be had."""
         token = await self._token()
-        request.headers["Authorization"] = f"Bearer {token.value}"
-        response = yield request
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            self._store.drop(self._key, token.value)
-            token = await self._token()
-            request.headers["Authorization"] = f"Bearer {token.value}"
-            yield request
+        return {
+            **{header: secret.reveal() for header, secret in self._headers.items()},
+            "Authorization": f"Bearer {token.value}",
+        }
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Forget the token of these headers, which got a 401. True: ask for headers again and repeat the call once."""
+        self._store.drop(self._key, refused["Authorization"].removeprefix("Bearer "))
+        return True
 
     async def _token(self) -> Token:
         token = self._store.fresh(self._key)
@@ -169,20 +167,23 @@ class TokenAuth(httpx.Auth):
         )
 
 
-class KeyAuth(httpx.Auth):
+class KeyAuth:
     """A fixed key as the bearer token: nothing is fetched and nothing renewed, so a 401 is final."""
 
     def __init__(self, key: Secret) -> None:
         """Raises SettingsError when the variable with the key is not set, rather than in the middle of a call."""
-        self._key = key.reveal()
+        self._headers = {"Authorization": f"Bearer {key.reveal()}"}
 
     def attach(self, client: httpx.AsyncClient) -> None:
         """Need no client: nothing is fetched."""
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Dress the call."""
-        request.headers["Authorization"] = f"Bearer {self._key}"
-        yield request
+    async def headers(self) -> dict[str, str]:
+        """Return what a call is dressed with."""
+        return self._headers
+
+    def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - a key has no successor
+        """There is nothing to renew."""
+        return False
 
 
 def named(secret: Secret) -> str:

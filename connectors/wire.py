@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import (
@@ -19,6 +20,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from connectors.errors import Call, unreadable
+
+_DECODER: Final = json.JSONDecoder(parse_float=Decimal)
 
 MAX_FIELDS: Final = 5
 """Faulty fields an error names."""
@@ -85,23 +88,40 @@ def faulty_fields(error: ValidationError) -> str:
 
 def decode(content: bytes) -> Any:
     """Decode JSON; numbers with a point become Decimal. Raises ValueError."""
-    return json.loads(content, parse_float=Decimal)
+    return _DECODER.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
 
 
 def encode(value: Any) -> bytes:
-    """Encode JSON; a Decimal travels as the number it is, digit for digit. Raises TypeError for a float."""
-    return _text(value).encode()
+    """Encode JSON; a Decimal travels as the number it is, digit for digit. Raises TypeError for a float.
+
+    Half an emoji, which no encoding takes, travels as a replacement character.
+    """
+    text = _text(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("A number on the wire must be finite.")
         return format(value, "f")
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(str(name))}:{_text(inner)}" for name, inner in value.items()) + "}"
+        return (
+            "{"
+            + ",".join(f"{encode_basestring_ascii(str(name))}:{_text(inner)}" for name, inner in value.items())
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ",".join(_text(inner) for inner in value) + "]"
-    if value is None or isinstance(value, str | bool | int):
-        return json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return int.__repr__(value)
     raise TypeError(f"{type(value).__name__} does not travel as JSON; money and quantities are Decimal.")

@@ -248,14 +248,15 @@ def _look_up(path: str, setting: str, name: str, known: TenantLists, zone: tzinf
             why=f'ServiceTitan has {len(active)} active entries called {drop_down.said} "{name}": ids {ids}.',
             fix=f"Rename all but one of them in ServiceTitan, or choose another at {path} in the shop file; {_THEN}.",
         )
-    if same:
+    gone = _vanished(path, drop_down, name, known, zone)
+    if same and gone is None:
         ids = listed((str(one.id) for one in same), "and")
         return MissingChoice(
             setting=path,
             why=f'ServiceTitan\'s {drop_down.said} "{name}" (id {ids}) is switched off.',
             fix=f"Switch it on again in ServiceTitan, or choose another at {path} in the shop file; {_THEN}.",
         )
-    return _vanished(path, drop_down, name, known, zone) or MissingChoice(
+    return gone or MissingChoice(
         setting=path,
         why=f'ServiceTitan has no {drop_down.said} "{name}". {_nearest(name, entries)}',
         fix=f"Correct {path} in the shop file, or make that {drop_down.said} in ServiceTitan; {_THEN}.",

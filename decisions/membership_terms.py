@@ -1,22 +1,25 @@
-"""The memberships to sell for an order, one by one, and the term of each. Source: CHECKLIST OI-66; FACTS 2.9."""
+"""The memberships to sell for an order, one by one: the term of each, and what the store collected for it.
+
+Source: CHECKLIST OI-63, OI-66; FACTS 2.9.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from decisions.invoicing import membership_sales
+from decisions.invoicing import PartKind, allocate, membership_sales, split_cart
 from decisions.words import listed, money, one_line
 from models.errors import HeldError
-from models.store_order import LineKind, StoreOrder
+from models.store_order import LineKind, PaymentState, StoreLine, StoreOrder
 
 _FIX = "Correct the link of the store's service to ServiceTitan, then retry."
 
 
 @dataclass(frozen=True, slots=True)
 class MembershipUnit:
-    """One membership to sell. `line` counts from 1: the first line that sold this type with this sale task."""
+    """One membership to sell. `line` is the order's line that sold it, counted from 1."""
 
     membership_type: int
     sale_task: int
@@ -109,18 +112,90 @@ def term_of(order: StoreOrder, unit: MembershipUnit, terms: Sequence[Term]) -> i
     )
 
 
+def membership_payments(order: StoreOrder) -> dict[MembershipUnit, Decimal]:
+    """Return what the store collected for each membership it sold, to the cent (OI-63, OI-66).
+
+    A line's cost with its tax, shared by its pieces. What is on no line, such as a discount on the whole order, is
+    shared by what the lines cost. Empty when the store has no money, or collected none for memberships.
+    """
+    if order.payment_state is not PaymentState.PAID:
+        return {}
+    paid = _paid_lines(order)
+    pieces = {
+        number: iter(allocate(amount, [Decimal(1)] * order.lines[number - 1].quantity))
+        for number, amount in paid.items()
+    }
+    collected = {unit: next(pieces[unit.line]) for unit in membership_units(order)}
+    return collected if any(collected.values()) else {}
+
+
+def payment_warning(invoice: int, total: Decimal, collected: Decimal) -> str:
+    """Return what to tell when the invoice of a sale is not what the store collected; empty when it is (OI-63)."""
+    if total == collected:
+        return ""
+    return f"invoice {invoice} of a membership comes to {money(total)}, the store collected {money(collected)} for it"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMembership:
+    """A membership of the customer; `came_from` is the invoice line that made it, where ServiceTitan says so."""
+
+    id: int
+    came_from: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenInvoice:
+    """An invoice of the customer: what each of its lines sold, by the line's id."""
+
+    id: int
+    skus: Mapping[int, int | None]
+
+
+def find_sale(
+    sale_task: int, memberships: Sequence[SeenMembership], invoices: Sequence[SeenInvoice]
+) -> tuple[int, int] | None:
+    """Return membership and invoice of one sale of this task, the oldest; None when neither is there (OI-67).
+
+    Give only what no other sale of ours has. A membership belongs to the invoice whose line it came from [spec]; where
+    that is not told, to one with a line of the sale task that made no other [inferred].
+    """
+    lines = {line: (invoice.id, sku) for invoice in invoices for line, sku in invoice.skus.items()}
+    told = [(one.id, *lines[one.came_from]) for one in memberships if one.came_from in lines]
+    exact = [(membership, invoice) for membership, invoice, sku in told if sku == sale_task]
+    if exact:
+        return min(exact)
+    others = {invoice for _, invoice, _ in told}
+    membership = min((one.id for one in memberships if one.came_from not in lines), default=None)
+    invoice = min((one.id for one in invoices if sale_task in one.skus.values() and one.id not in others), default=None)
+    return None if membership is None or invoice is None else (membership, invoice)
+
+
 def _units(order: StoreOrder) -> Iterator[MembershipUnit]:
     for sale in membership_sales(order):
-        for task, count in (sale.core, *sale.add_ons):
-            line, price = _first_line(order, sale.membership_type_id, task)
-            for at in range(1, count + 1):
-                yield MembershipUnit(sale.membership_type_id, task, at, price, line)
+        for task, _ in (sale.core, *sale.add_ons):
+            for at, (number, line) in enumerate(_pieces(order, sale.membership_type_id, task), start=1):
+                yield MembershipUnit(sale.membership_type_id, task, at, line.unit_price, number)
 
 
-def _first_line(order: StoreOrder, membership_type: int, sale_task: int) -> tuple[int, Decimal]:
-    return next(
-        (at, line.unit_price)
-        for at, line in enumerate(order.lines, start=1)
+def _pieces(order: StoreOrder, membership_type: int, sale_task: int) -> list[tuple[int, StoreLine]]:
+    """Return the line of each piece, with its number: lines of one sale task may differ in price."""
+    return [
+        (number, line)
+        for number, line in enumerate(order.lines, start=1)
         if line.kind is LineKind.MEMBERSHIP
         and (line.membership_type_id, line.sale_task_id) == (membership_type, sale_task)
-    )
+        for _ in range(line.quantity)
+    ]
+
+
+def _paid_lines(order: StoreOrder) -> dict[int, Decimal]:
+    """Return what the buyer paid for each line that is no product, by its number; together what their part cost."""
+    part = next((one for one in split_cart(order) if one.kind is PartKind.SERVICE), None)
+    if part is None:
+        return {}
+    numbers = [at for at, line in enumerate(order.lines, start=1) if line.kind is not LineKind.PRODUCT]
+    own = [line.total + line.tax_total for line in part.lines]
+    rest = part.total - sum(own, Decimal(0))
+    shares = allocate(abs(rest), [line.total for line in part.lines])
+    return {number: amount + share.copy_sign(rest) for number, amount, share in zip(numbers, own, shares, strict=True)}

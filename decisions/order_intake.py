@@ -132,13 +132,12 @@ def decide_intake(
 
 
 def like_orders(order: StoreOrder, others: Iterable[StoreOrder], *, within: timedelta = _SOON) -> tuple[str, ...]:
-    """Return the numbers of earlier orders that this one repeats: same buyer, same cart, close together (OI-68).
+    """Return the earlier orders that this one repeats, by number, the newest last: same buyer and cart, close together.
 
-    Charges of one subscription are never alike: they are meant to repeat (OI-3).
+    Charges of one subscription are never alike: they are meant to repeat (OI-3). Source: OI-68.
     """
-    return tuple(
-        sorted(other.number for other in others if other.id != order.id and _is_alike(order, other, within=within))
-    )
+    alike = [other for other in others if other.id != order.id and _is_alike(order, other, within=within)]
+    return tuple(other.number for other in sorted(alike, key=lambda other: (other.created_at, other.number)))
 
 
 def faults(order: StoreOrder) -> tuple[Hold, ...]:
@@ -195,7 +194,7 @@ def _before_sync(
     held = faults(order)
     if held:
         return held[0]
-    warnings = [f"looks like {number}" for number in alike]
+    warnings = [f"looks like {number}" for number in alike[-1:]]
     if order.currency != tenant_currency:
         warnings.append(f"currency {order.currency}")
     return Sync(tuple(warnings))

@@ -24,6 +24,7 @@ from decisions.invoicing import (
     split_cart,
 )
 from decisions.job_text import job_summary
+from decisions.membership_terms import membership_payments
 from decisions.visits import Visit, plan_visit
 from decisions.words import as_sentence
 from models.errors import HeldError
@@ -93,6 +94,8 @@ def _plan(
     if is_product:
         for account in ("account", "cost_of_sale_account", "asset_account"):
             choices.wanted(account)
+    elif membership_payments(order):
+        choices.need("payment_type")
     return PartPlan(
         part=part,
         choices=choices,

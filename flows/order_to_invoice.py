@@ -55,7 +55,7 @@ from tasks.customers import (
 from tasks.house import House, open_house
 from tasks.invoices import record_payment, settle_invoice, write_lines
 from tasks.job_tags import tag_completed
-from tasks.memberships import sell_memberships
+from tasks.memberships import pay_memberships, read_membership_terms, sell_memberships
 from tasks.order_changes import carry_out_changes, propose_change
 from tasks.order_checks import accounting_is_confirmed, is_connected
 from tasks.order_records import (
@@ -65,6 +65,7 @@ from tasks.order_records import (
     neighbours_of,
     order_of,
     remember_account,
+    remember_memberships,
     remember_part,
     seen_of,
     settle,
@@ -314,6 +315,8 @@ async def _write(desk: Desk, row: StoreOrderRow, order: StoreOrder, warnings: Se
     # 3. Everything that will be written, before the first write: what a setting lacks holds the order as a whole.
     plans = plan_order(order, desk.settings, choices, house.shop.zone)
     await _check_accounting(house, plans)
+    sells = any(plan.part.kind is PartKind.SERVICE for plan in plans) and bool(membership_sales(order))
+    terms = await read_membership_terms(shop, order) if sells else {}
     # 4. Whose order is it? By e-mail, then phone, then name with address; else a new customer.
     row, account = await _account(desk, row, order, all_tags(plans), warnings)
     # 5. Customer and location are tagged, so that anyone can see who has ordered in the store.
@@ -325,9 +328,11 @@ async def _write(desk: Desk, row: StoreOrderRow, order: StoreOrder, warnings: Se
         part = await _write_part(shop, order, plan, account)
         await remember_part(house, order, part)
         written.append(part)
-    # 11. Memberships that were sold.
-    if any(plan.part.kind is PartKind.SERVICE for plan in plans) and membership_sales(order):
-        await sell_memberships(shop, order, account, choices.services)
+    # 11. Memberships that were sold, each with the invoice of its sale paid.
+    if sells:
+        sold = await sell_memberships(shop, order, account, choices.services, terms)
+        told = await pay_memberships(shop, order, account, choices.services, sold)
+        row = await remember_memberships(house, order, sold, told)
 
     await settle(house, order, OrderStage.SYNCED, _said(written))
     return _item(row, "synced", written)
@@ -367,23 +372,24 @@ async def _account(
     if row.customer is not None and row.location is not None:
         row = await begin(house, order, version)
         return row, await read_account(shop, order, row.customer or 0, row.location or 0)
+    noticed = (*(row.warnings if row.written else ()), *warnings)
     async with one_buyer_at_a_time(house, order):
         found = await find_customer(shop, order)
         match found.match:
             case Matched(customer=customer, by=by, tie_break=tie_break, warnings=told):
-                await begin(house, order, version)
+                row = await begin(house, order, version, warnings=(*noticed, *told))
                 account = found.account or await add_location(shop, order, int(customer), tags, found.customer_tags)
                 if desk.settings.add_new_contacts:
                     await add_contacts(shop, order, account)
-                matched = MatchedBy(by.value, tie_break.value if tie_break else "", told)
+                matched = MatchedBy(by.value, tie_break.value if tie_break else "")
             case NewCustomer(warnings=told):
-                await begin(house, order, version)
+                row = await begin(house, order, version, warnings=(*noticed, *told))
                 account = await open_account(shop, order, tags)
-                matched = MatchedBy("new", warnings=told)
+                matched = MatchedBy("new")
             case NeedsReview(candidates=candidates, why=why, fix=fix, by=by):
                 who = f" Customers {listed(candidates, 'and')}." if candidates else ""
                 raise HeldError(f"{as_sentence(why)}{who}", fix, field=by.value if by else "customer")
-        return await remember_account(house, order, account, matched, warnings), account
+        return await remember_account(house, order, account, matched, row.warnings), account
 
 
 async def _complete(house: House, row: StoreOrderRow, order: StoreOrder, choices: OrderChoices) -> RunItem:

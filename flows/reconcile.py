@@ -14,6 +14,8 @@ from prefect.client.schemas.objects import State
 from decisions.events import personal_letters
 from decisions.messages import due_reminders, question_message
 from decisions.order_changes import change_message
+from decisions.restarts import RESTARTED, next_restart, restarts_in_vain
+from decisions.words import moment
 from flows.parts_loop import end_expired
 from flows.running import finish
 from flows.telling import tell_the_rest
@@ -29,12 +31,20 @@ from tasks.house import House, open_house
 from tasks.links import open_links
 from tasks.order_changes import find_order_change, letter_of, start_change_run
 from tasks.prefect_api import PrefectApi, RunState, prefect_api
+from tasks.requests import PROCESS as PARTS_LOOP
 from tasks.requests import technicians_of
 from tasks.runs import find_parts_loop, start_run
+from tasks.store_orders import PROCESS as ORDERS
 from tasks.telling import send_letter
 
 RESUMING_FOR = timedelta(minutes=5)
 """A resumed run nobody has taken up by then has no worker."""
+
+MENDED = (*IN_THE_LOOP, Stage.EXPIRED, Stage.TAKEN_OUT)
+"""Stages whose run may sleep over a question that is answered or closed."""
+
+STILL_SLEEPS_FOR = timedelta(days=1)
+"""A request that ended longer ago has no run to wake: not every ended one is looked up on every pass."""
 
 
 @flow(name="reconcile", flow_run_name="reconcile - {shop}")
@@ -55,8 +65,9 @@ async def reconcile(shop: str) -> State[Any]:
         async with prefect_api() as api:
             deployment = await find_parts_loop(api, shop)
             if api is not None and deployment is not None:
-                for request in await house.books.requests.list(shop=shop, stages=[*IN_THE_LOOP, Stage.EXPIRED]):
-                    await mend_run(house, api, deployment, request, report)
+                for request in await house.books.requests.list(shop=shop, stages=MENDED):
+                    if request.stage in IN_THE_LOOP or utc_now() - request.updated_at < STILL_SLEEPS_FOR:
+                        await mend_run(house, api, deployment, request, report)
             changing = await find_order_change(api, shop)
             if api is not None and changing is not None:
                 for question in await house.books.approvals.open_changes(shop):
@@ -127,8 +138,9 @@ async def mend_run(house: House, api: PrefectApi, deployment: str, request: Part
     question = await house.books.approvals.newest(request.id)
     state = await api.read_state(request.flow_run_id) if request.flow_run_id else None
     if state is None or state.is_over:
-        if request.stage in IN_THE_LOOP:
+        if request.stage in IN_THE_LOOP and await _is_due(house, PARTS_LOOP, request.id, report, stage=request.stage):
             await start_run(house.books, api, deployment, request, after=request.flow_run_id)
+            await house.books.audit.append(request.shop, PARTS_LOOP, request.id, RESTARTED)
             report.add(request.id, "restarted", f"Job {request.job_number} had no run of the parts loop.")
         return
     if state.is_suspended and question is not None:
@@ -148,8 +160,9 @@ async def mend_change_run(
     state = await api.read_state(question.flow_run_id) if question.flow_run_id else None
     is_waiting = question.status == ApprovalStatus.REQUESTED
     if state is None or state.is_over:
-        if is_waiting:
+        if is_waiting and await _is_due(house, ORDERS, question.id, report):
             await start_change_run(house.books, api, deployment, question, after=question.flow_run_id)
+            await house.books.audit.append(question.shop, ORDERS, question.id, RESTARTED)
             report.add(question.id, "restarted", f"The question about {_about(question)} had no run.")
     elif state.is_suspended:
         if not is_waiting or not question.form_key:  # answered, or it replaced the question the run still shows
@@ -159,6 +172,19 @@ async def mend_change_run(
             report.add(question.id, "mended", "The form of the question was never stored.")
     elif _has_no_worker(state):
         await _hold_for_worker(house, question.id, _about(question), state, report)
+
+
+async def _is_due(house: House, process: str, record: str, report: RunReport, *, stage: str = "") -> bool:
+    """Tell whether another run may be started by now; one that keeps ending in vain is followed less and less often."""
+    audit = await house.books.audit.list(shop=house.shop.name, process=process, record=record)
+    restarts = restarts_in_vain([(row.event, row.at) for row in audit], stage)
+    from_then = next_restart(restarts)
+    if from_then is None or from_then <= utc_now():
+        return True
+    times = "once" if len(restarts) == 1 else f"{len(restarts)} times"
+    words = f"Restarted {times}, and ended each time. The next run is started {moment(from_then, house.shop.zone)}."
+    report.add(record, "waiting", words)
+    return False
 
 
 def _has_no_worker(state: RunState) -> bool:

@@ -77,6 +77,13 @@ class RateLimitedError(TransientError):
         self.retry_after_s = retry_after_s
 
 
+class LimitOverrunError(RateLimitedError):
+    """The vendor said too often that we call too much, and blocks who goes on: nothing is sent until a person looked.
+
+    `retry_after_s` says when calls go out again by themselves. Not worth repeating before.
+    """
+
+
 class RejectedError(VendorError):
     """The request itself is wrong (4xx): repeating it is useless. The vendor's words are kept."""
 

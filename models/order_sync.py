@@ -51,6 +51,13 @@ class BookedJob(DomainModel):
     invoice: int | None
 
 
+class MembershipSold(DomainModel):
+    """A membership the customer has now, and the invoice its sale made (FACTS 2.9)."""
+
+    membership: int
+    invoice: int
+
+
 class WrittenPart(DomainModel):
     """What one part of an order became. `total` is the invoice's in ServiceTitan, read back; None for services."""
 

@@ -47,8 +47,15 @@ class IndexEntry(DomainModel):
     name: str = ""
     address: Address | None = None
     merged_into: str = ""
+    customer_type: str = ""
+    """Residential or Commercial."""
+    do_not_mail: bool = False
+    custom_fields: tuple[tuple[str, str], ...] = ()
+    """Name and value of each custom field of the customer that is filled in."""
     email: str = ""
     phone: str = ""
+    takes_marketing: bool = True
+    """False: the contact does not want marketing updates."""
 
     @property
     def kind(self) -> str:

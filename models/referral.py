@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 from models.base import DomainModel
@@ -38,6 +39,21 @@ class ReferralUser(DomainModel):
     """Further fields, by the campaign's own labels."""
 
 
+class UnreadableUser(DomainModel):
+    """A user the program showed in a form we cannot read."""
+
+    id: int | None
+    why: str
+    """The faulty fields, never a value."""
+
+
+class UserPage(DomainModel):
+    """One page of the program's users. Rows shift while others write: one may come twice, so go by the id."""
+
+    users: tuple[ReferralUser, ...]
+    unreadable: tuple[UnreadableUser, ...] = ()
+
+
 class NewReferrer(DomainModel):
     """A person who is to get a link. Nobody is notified, ever (RF-31)."""
 
@@ -52,7 +68,15 @@ class Created(DomainModel):
 
     user: ReferralUser
     was_there: bool = False
-    """The campaign had this e-mail already: nothing new was made (FACTS section 4)."""
+    """The campaign had this e-mail already: nothing new was made (FACTS section 4).
+
+    False also where the program answers a repeated create as it answers the first: it does not always tell.
+    """
+    differs: tuple[str, ...] = ()
+    """What that user is otherwise than was asked: "type" (a lead), "referrer_id" (somebody has the credit for them).
+
+    It stays so: credit never moves.
+    """
 
 
 class RefusedUser(DomainModel):
@@ -60,6 +84,53 @@ class RefusedUser(DomainModel):
 
     why: str
     field: str = ""
+    is_taken: bool = False
+    """Another user of the campaign has the e-mail."""
+
+
+class UserChange(DomainModel):
+    """What is to change of a user; None stays. The link and its history stay with the id (FACTS section 4)."""
+
+    first_name: str | None = None
+    email: str | None = None
+    meta: tuple[tuple[str, str], ...] | None = None
+    """The full set: whether the program keeps labels that are left out is not stated."""
+
+
+class RewardMetric(StrEnum):
+    """The families of rewards."""
+
+    AMOUNT = "amount"
+    COMMISSION = "commission"
+    COUPON = "coupon"
+    CUSTOM = "custom"
+
+
+class Reward(DomainModel):
+    """A reward that is due or was issued. Its currency is the campaign's: the program does not send it."""
+
+    id: int
+    metric: RewardMetric
+    reward_id: int | None = None
+    """The campaign's reward that this is one of."""
+    recipient_id: int | None = None
+    """The user who gets it: referrer or lead."""
+    count: int | None = None
+    total: Decimal | None = None
+    coupon: str = ""
+
+
+class DueReward(Reward):
+    """Owed and not issued."""
+
+    can_be_issued: bool = False
+
+
+class IssuedReward(Reward):
+    """Given out."""
+
+    status: str = ""
+    issued_on: date | None = None
 
 
 class Campaign(DomainModel):
@@ -67,7 +138,11 @@ class Campaign(DomainModel):
 
     id: int
     name: str
+    code: str = ""
     status: str = ""
+    """launched, draft or paused, as far as is known."""
     url: str = ""
     """The join link, for people who sign up by themselves."""
     fields: tuple[str, ...] = ()
+    """Of referrers."""
+    lead_fields: tuple[str, ...] = ()

@@ -26,6 +26,9 @@ class HouseSettings(BaseSettings):
     hooks_url: str = ""
     """Where the online store reaches the receiver of its events: `https://events.example.com`."""
 
+    settle_s: float = Field(default=1.0, ge=0)
+    """Seconds until a write whose answer was lost is first looked for; it is written again after ten times as long."""
+
     @property
     def database(self) -> str:
         """The database URL in force."""

@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from models.errors import SettingsError
 
@@ -188,13 +197,74 @@ class ContractorCommerceSettings(Section):
     services: ServiceOrders = ServiceOrders()
 
 
+CONTACT_VALUES = (
+    "customer.first_name",
+    "customer.last_name",
+    "customer.name",
+    "customer.type",
+    "customer.street",
+    "customer.unit",
+    "customer.city",
+    "customer.state",
+    "customer.zip",
+    "customer.country",
+    "contact.email",
+    "contact.phone",
+)
+"""What a field of a campaign can be filled from; and `customer.custom.NAME`, a custom field of the customer."""
+
+CUSTOM_VALUE = "customer.custom."
+
+
 class ContactSyncSettings(Section):
     """[referral_factory.campaigns.contact_sync]."""
 
     enabled: bool = False
     ongoing: bool = True
     write_link_to: str = ""
+    opt_outs: Literal["do_not_mail", "marketing_too", "none"] = "do_not_mail"
+    """Who gets no link: customers marked "do not mail"; also e-mails without marketing updates; or nobody is left out.
+
+    Source: contracts/servicetitan/FACTS.md section 3.
+    """
     map: dict[str, str] = {}
+    """A campaign's field, `first_name`, `email` or a label such as "Last Name", and what fills it (RF-37)."""
+
+    def faults(self) -> tuple[str, ...]:
+        """Say everything that keeps the map from being used."""
+        missing = [name for name in ("first_name", "email") if not self.map.get(name, "").strip()]
+        return (*(f"map.{name} is mandatory; map it, such as {_USUAL[name]}" for name in missing), *self._unknown())
+
+    def _unknown(self) -> list[str]:
+        return [
+            f'map.{name} = "{value}": {why}'
+            for name, value in self.map.items()
+            if value.strip() and (why := _why_no_value(name, value.strip()))
+        ]
+
+    @model_validator(mode="after")
+    def _map_is_usable(self) -> ContactSyncSettings:
+        faults = self.faults() if self.enabled else self._unknown()
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+_USUAL = {"first_name": 'first_name = "customer.first_name"', "email": 'email = "contact.email"'}
+
+
+def _why_no_value(name: str, value: str) -> str:
+    if value.startswith(CUSTOM_VALUE):
+        return "" if value != CUSTOM_VALUE else f"write the custom field's name behind {CUSTOM_VALUE}"
+    if value not in CONTACT_VALUES:
+        near = difflib.get_close_matches(value, CONTACT_VALUES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"write one of {', '.join(CONTACT_VALUES)}, {CUSTOM_VALUE}NAME"
+        return f"there is no such value; {hint}"
+    return f"that is no e-mail; write contact.email or {CUSTOM_VALUE}NAME" if _is_no_email(name, value) else ""
+
+
+def _is_no_email(name: str, value: str) -> bool:
+    return name == "email" and value != "contact.email"
 
 
 class LeadSettings(Section):

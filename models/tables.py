@@ -384,3 +384,71 @@ class TenantListsRow(SQLModel, table=True):
     lists: dict[str, Any] = _json()
     """TenantLists."""
     read_at: datetime = _when()
+
+
+class ContactChangeRow(SQLModel, table=True):
+    """When a customer, or a contact of it, last changed in the contact index: what a sync goes through."""
+
+    __tablename__ = "contact_changes"
+    __table_args__ = (Index("ix_contact_changes_seq", "shop", "seq", "customer"),)
+
+    shop: str = Field(primary_key=True)
+    customer: int = Field(primary_key=True, sa_type=BigInteger)
+    seq: int = Field(sa_type=BigInteger)
+    """Counts the shop's transactions that changed something: a later one has the higher number."""
+
+
+class ReferralUserRow(SQLModel, table=True):
+    """One person of a referral campaign, known by e-mail. Several customers may share it."""
+
+    __tablename__ = "referral_users"
+    __table_args__ = (Index("ix_referral_users_user", "shop", "campaign_id", "user_id"),)
+
+    shop: str = Field(primary_key=True)
+    campaign_id: int = Field(primary_key=True, sa_type=BigInteger)
+    email_key: str = Field(primary_key=True)
+    """The e-mail folded: decisions/people.py."""
+    user_id: int | None = Field(default=None, sa_type=BigInteger)
+    code: str = ""
+    url: str = _text()
+    """The personal link. Empty: there is none yet."""
+    first_name: str = _text()
+    email: str = _text()
+    """As it was sent."""
+    owner: int | None = Field(default=None, sa_type=BigInteger)
+    """The customer whose name the person goes by: of several, the lowest id."""
+    digest: str = ""
+    """Of what was last sent: equal means there is nothing to send. models/contact_sync.py, Draft."""
+    state: str
+    """See models/contact_sync.py, UserState."""
+    run: str = ""
+    """The sync that has a call under way. One that another sync left behind is of unknown outcome."""
+    was_there: bool = False
+    """The campaign had this e-mail before the sync came."""
+    why: str = _text()
+    """What the program said when it refused."""
+    updated_at: datetime = _when()
+
+
+class ReferralCustomerRow(SQLModel, table=True):
+    """A customer in a campaign's contact sync: the e-mail it goes by, or why it has no link."""
+
+    __tablename__ = "referral_customers"
+    __table_args__ = (
+        Index("ix_referral_customers_email", "shop", "campaign_id", "email_key"),
+        Index("ix_referral_customers_state", "shop", "campaign_id", "state", "customer"),
+    )
+
+    shop: str = Field(primary_key=True)
+    campaign_id: int = Field(primary_key=True, sa_type=BigInteger)
+    customer: int = Field(primary_key=True, sa_type=BigInteger)
+    email_key: str = ""
+    """Of the person in the campaign; kept when the customer is left out later, so that its link can come back."""
+    state: str
+    """See models/contact_sync.py, CustomerState."""
+    reason: str = ""
+    """See models/contact_sync.py, SkipReason. Empty: linked."""
+    why: str = _text()
+    link_written: str = _text()
+    """The link that was written into the customer's custom field."""
+    updated_at: datetime = _when()

@@ -22,6 +22,11 @@ from sandbox.mailbox import open_smtp
 from sandbox.marcone import door as marcone_door
 from sandbox.marcone import lookup, orders, tracking
 from sandbox.marcone import people as marcone_people
+from sandbox.referral_factory import API as PROGRAM_API
+from sandbox.referral_factory import PREFIX as PROGRAM_PREFIX
+from sandbox.referral_factory import campaigns, inbound, rewards, users
+from sandbox.referral_factory import people as program_people
+from sandbox.referral_factory.door import Door, in_program_words
 from sandbox.servicetitan import (
     accounting,
     appointments,
@@ -41,6 +46,7 @@ from sandbox.servicetitan import (
 )
 from sandbox.servicetitan import door as titan_door
 from sandbox.servicetitan import people as titan_people
+from sandbox.servicetitan import people_crowd as titan_crowd
 from sandbox.servicetitan import people_customers as titan_customers
 from sandbox.servicetitan import people_pricebook as titan_pricebook
 from sandbox.servicetitan import people_setup as titan_setup
@@ -50,6 +56,7 @@ VENDORS: tuple[tuple[str, Wording], ...] = (
     (titan_door.PREFIX, titan_door.in_titan_words),
     (marcone_door.PREFIX, marcone_door.in_marcone_words),
     (STORE_PREFIX, in_store_words),
+    (PROGRAM_PREFIX, in_program_words),
 )
 """Each vendor's prefix and how it words a refusal. A vendor added later is one line here and its routers below."""
 
@@ -84,8 +91,14 @@ ROUTERS = (
     tracking.router,
     reading.router,
     endpoints.router,
+    users.router,
+    campaigns.router,
+    rewards.router,
+    inbound.router,
     people.router,
     store_people.router,
+    program_people.router,
+    titan_crowd.router,
     titan_customers.router,
     titan_people.router,
     titan_setup.router,
@@ -107,6 +120,7 @@ class SandboxApp(FastAPI):
     """The application with its edge around it: outermost, so that a cut connection is really cut."""
 
     edge: Edge
+    door: Door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection: the vendors through the edge, the people's side only to this machine."""
@@ -119,6 +133,13 @@ class SandboxApp(FastAPI):
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer without the edge."""
+        if scope["path"].startswith(PROGRAM_API + "/"):
+            await self.door(scope, receive, send)
+        else:
+            await self.route(scope, receive, send)
+
+    async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the routes alone."""
         await super().__call__(scope, receive, send)
 
 
@@ -133,12 +154,14 @@ def create_app(seed: Seed = "demo", mail: MailPort | None = None) -> SandboxApp:
             yield
         finally:
             world.store.courier.stop()
+            world.program.courier.stop()
             if server is not None:
                 server.close()
 
     app = SandboxApp(title="Truckroll sandbox", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.world = world
     app.edge = Edge(app.serve, world, VENDORS)
+    app.door = Door(app.route, world)
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(RefusedError, _refused)

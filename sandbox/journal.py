@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 KEPT = 20_000
@@ -13,6 +14,12 @@ KEPT = 20_000
 
 ID = r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|dlv_[0-9a-z]+"
 """A number, a GUID, or a webhook delivery's id."""
+
+CODE = r"(/referral-factory/api/v2/(?:users|campaigns))/(?!search$|qualification$)[^/]+$"
+"""A person or a campaign of Referral Factory by code."""
+
+HOOK = r"(/referral-factory/webhook)/[^/]+"
+"""An address that is a secret."""
 
 
 @dataclass
@@ -36,11 +43,20 @@ class Journal:
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._counts: Counter[str] = Counter()
+        self._total = 0
+
+    def keep(self, count: int) -> None:
+        """Keep only so many requests from now on, the latest; the counts go on."""
+        self._entries = deque(self._entries, maxlen=count)
 
     def note(self, at: str, method: str, path: str, query: str, body: bytes) -> Entry:
         """Write down a request as it arrives; its answer is filled in later."""
         self._counts[f"{method} {template_of(path)}"] += 1
-        entry = Entry(self._counts.total(), at, method, path, query, _readable(method, path, body))
+        self._total += 1
+        is_kept = self._entries.maxlen != 0
+        shown = re.sub(HOOK, r"\1/{token}", path) if "/webhook/" in path else path
+        readable = _readable(method, path, body) if is_kept else None
+        entry = Entry(self._total, at, method, shown, query, readable)
         self._entries.append(entry)
         return entry
 
@@ -57,8 +73,10 @@ class Journal:
         return list(self._entries)[: -count - 1 : -1]
 
 
+@lru_cache(maxsize=512)
 def template_of(path: str) -> str:
     """Return the path with its ids named, such as `/servicetitan/jpm/v2/tenant/{tenant}/jobs/{id}`."""
+    path = re.sub(HOOK, r"\1/{token}", re.sub(CODE, r"\1/{id}", path))
     return re.sub(rf"/({ID})(?=/|$)", "/{id}", re.sub(r"/tenant/[^/]+", "/tenant/{tenant}", path))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from sandbox.contractor_commerce.state import Store, place_of
 from sandbox.marcone.state import Order, StockedPart, tracking_of
 from sandbox.marcone.warehouses import WAREHOUSES
 from sandbox.page_parts import TIMES, InvoiceBox, invoice_box, money, place_line, tag_names, visit_line, when
+from sandbox.page_referrals import referral_content
 from sandbox.page_sales import memberships_of, sale_card
 from sandbox.servicetitan.records import Customer, Job
 from sandbox.servicetitan.shop_records import Item
@@ -24,11 +26,14 @@ from sandbox.world import World, world_of
 router = APIRouter()
 
 REQUESTS_SHOWN = 25
+CUSTOMERS_SHOWN = 50
+MAILS_SHOWN = 100
 TONES = {
     "Scheduled": "calm", "Dispatched": "calm", "InProgress": "calm", "Open": "calm", "PickingAndPacking": "calm",
     "Hold": "warn", "Backordered": "warn",
     "Completed": "good", "Shipped": "good", "Invoiced": "good", "Delivered": "good",
     "Canceled": "mute", "Discontinued": "mute",
+    "launched": "good", "draft": "calm", "paused": "warn",
     "pending": "warn", "completed": "good", "cancelled": "mute",
 }  # fmt: skip
 
@@ -132,13 +137,16 @@ def _content(world: World) -> dict[str, Any]:
         "orders": orders,
         "parts": [_part_row(part) for part in marcone.parts.values()],
         "warehouses": list(WAREHOUSES.values()),
-        "customers": [_customer_row(titan, one) for one in titan.customers.values()],
+        "customers": [_customer_row(titan, one) for one in islice(titan.customers.values(), CUSTOMERS_SHOWN)],
+        "customer_count": len(titan.customers),
         "items": [_item_row(one) for one in titan.items().values()],
         "sales": [sale_card(titan, one) for one in sorted(world.store.orders.values(), key=place_of, reverse=True)],
         "hooks": _hooks(world.store),
         "store_switches": world.store.switches.model_dump(exclude_defaults=True),
         "titan_switches": titan.switches.model_dump(exclude_defaults=True),
-        "mails": list(reversed(world.mailbox.mails)),
+        **referral_content(world.program),
+        "mails": list(islice(reversed(world.mailbox.mails), MAILS_SHOWN)),
+        "mail_count": len(world.mailbox.mails),
         "requests": world.journal.latest(REQUESTS_SHOWN),
         "request_count": sum(world.journal.counts().values()),
         "faults": world.faults.shown(),

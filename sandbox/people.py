@@ -11,6 +11,7 @@ from pydantic import Field
 
 from sandbox.clock import as_wire
 from sandbox.faults import FaultBody
+from sandbox.journal import KEPT
 from sandbox.strict import PeopleBody, read_body
 from sandbox.world import World, world_of
 
@@ -29,6 +30,12 @@ class AdvanceBody(PeopleBody):
     hours: float = Field(0, ge=0)
     days: float = Field(0, ge=0)
     seconds: float = Field(0, ge=0)
+
+
+class JournalBody(PeopleBody):
+    """How many requests are kept for reading, the latest."""
+
+    kept: int = Field(ge=0, le=KEPT)
 
 
 class ExpireBody(PeopleBody):
@@ -64,6 +71,14 @@ async def requests(request: Request) -> JSONResponse:
     return JSONResponse({"requests": world_of(request).journal.entries()})
 
 
+@router.post("/requests")
+async def limit_requests(request: Request) -> JSONResponse:
+    """Keep fewer requests for reading; the counts go on."""
+    body = await read_body(JournalBody, request)
+    world_of(request).journal.keep(body.kept)
+    return JSONResponse({"kept": body.kept})
+
+
 @router.get("/counts")
 async def counts(request: Request) -> JSONResponse:
     """Return how often each operation was called."""
@@ -82,6 +97,7 @@ async def advance(request: Request) -> JSONResponse:
     body = await read_body(AdvanceBody, request)
     world = world_of(request)
     world.clock.advance(timedelta(days=body.days, hours=body.hours, seconds=body.seconds))
+    world.program.tick()
     return JSONResponse(_clock_of(world))
 
 
@@ -108,6 +124,7 @@ async def clear_faults(request: Request) -> JSONResponse:
 @router.get("/mailbox")
 async def mailbox(request: Request) -> JSONResponse:
     """Return the mails received."""
+    world_of(request).program.tick()
     return JSONResponse({"mails": world_of(request).mailbox.mails})
 
 
@@ -136,6 +153,7 @@ def state_of(world: World) -> dict[str, Any]:
         "servicetitan": world.titan.state(),
         "marcone": world.marcone.state(),
         "contractor_commerce": world.store.state(),
+        "referral_factory": world.program.state(),
         "mailbox": world.mailbox.mails,
         "faults": world.faults.shown(),
         "counts": world.journal.counts(),

@@ -14,6 +14,8 @@ from sandbox.journal import Journal
 from sandbox.mailbox import Mailbox
 from sandbox.marcone.seed import new_marcone
 from sandbox.marcone.state import Marcone
+from sandbox.referral_factory.seed import new_program
+from sandbox.referral_factory.state import Program
 from sandbox.servicetitan.seed import new_titan
 from sandbox.servicetitan.state import Titan
 
@@ -27,6 +29,7 @@ class World:
     titan: Titan
     marcone: Marcone
     store: Store
+    program: Program
     seed: Seed
 
     def __init__(self, seed: Seed = "demo") -> None:
@@ -40,6 +43,7 @@ class World:
         """Begin again: vendors, clock, mails, requests and faults. Stalled requests go on."""
         self.faults.clear()
         self.store.courier.stop()
+        self.program.courier.stop()
         self.mailbox.clear()
         self.journal = Journal()
         self.clock.offset *= 0
@@ -50,6 +54,7 @@ class World:
         self.titan = new_titan(self.clock, with_jobs=seed == "demo")
         self.marcone = new_marcone(self.clock)
         self.store = new_store(self.clock)
+        self.program = new_program(self.clock, self.mailbox)
 
 
 def world_of(request: Request) -> World:

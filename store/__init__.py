@@ -21,6 +21,7 @@ from store.leases import Leases
 from store.limits import SharedLimiter
 from store.orders import Orders
 from store.outbox import Outbox
+from store.referrals import Referrals
 from store.requests import Requests
 from store.session import Store
 from store.store_orders import StoreEvents, StoreOrders
@@ -53,6 +54,7 @@ class Books:
         self.store_events = StoreEvents(store, now=now)
         self.tenant_lists = KeptLists(store)
         self.contact_index = ContactIndex(store)
+        self.referrals = Referrals(store, now=now)
 
     @classmethod
     def open(

@@ -1,23 +1,42 @@
-"""The index of a tenant's customers, contacts and locations: it tells, without a call, who a buyer can be."""
+"""The index of a tenant's customers, contacts and locations: it tells, without a call, who a buyer can be.
+
+It also tells which customers changed since somebody last looked. Every transaction that changes something of a shop
+takes the next number while the others wait, so numbers become visible in their order: who has read up to one number
+has missed nothing below it, whoever wrote at the same time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from models.contact_sync import ChangedPage, Mark, SourceContact, SourceCustomer
 from models.person import IndexEntry, KnownCustomer, customers_of
-from models.tables import ContactIndexRow, ContactKeyRow
+from models.tables import ContactChangeRow, ContactIndexRow, ContactKeyRow
 from store.session import Store
 from store.sql import changed, insert_into, insert_new, take_turn
 
 _AT_ONCE = 500
 """Values in one statement: SQLite's older builds take no more than 999."""
 
-_RECORD = {"name", "address", "merged_into", "email", "phone"}
+_RECORD = {
+    "name",
+    "address",
+    "merged_into",
+    "customer_type",
+    "do_not_mail",
+    "custom_fields",
+    "email",
+    "phone",
+    "takes_marketing",
+}
+
+_Kept = tuple[int, bool, dict[str, Any]]
+"""Whose a record is, whether it is in use, and what it says."""
 
 _Item = TypeVar("_Item")
 
@@ -39,8 +58,10 @@ class ContactIndex:
         newest, whose = _newest(entries), sorted(set(customers))
 
         def write(session: Session) -> None:
+            take_turn(session, f"{shop}/contact-index")
+            before = _kept(session, [_of(shop, some) for some in _runs(whose)])
             _forget(session, shop, whose)
-            _put(session, shop, newest)
+            _put(session, shop, newest, before)
 
         await self._store.run(write)
 
@@ -56,21 +77,65 @@ class ContactIndex:
         wanted = sorted(set(keys))
         return await self._store.read(lambda session: customers_of(_of_holders(session, shop, wanted)))
 
+    async def changed(self, shop: str, since: Mark, *, limit: int = 500) -> ChangedPage:
+        """Return the next page of customers that changed since the mark, with all their contacts: one query.
+
+        A customer that changes again while pages are read comes again, at the end. Locations change no customer.
+        """
+        return await self._store.read(lambda session: _changed_page(session, shop, since, limit))
+
+    async def waiting(self, shop: str, since: Mark) -> int:
+        """Count the customers that changed since the mark."""
+        statement = select(func.count()).select_from(ContactChangeRow).where(*_after(shop, since))
+        return await self._store.read(lambda session: session.execute(statement).scalar_one())
+
+    async def sources(self, shop: str, customers: Iterable[int]) -> tuple[SourceCustomer, ...]:
+        """Return these customers as a sync reads them, by id; one that is not in the index is left out."""
+        wanted = sorted(set(customers))
+
+        def read(session: Session) -> tuple[SourceCustomer, ...]:
+            rows = [row for some in _runs(wanted) for row in session.execute(_records().where(*_of(shop, some)))]
+            return tuple(_sources(rows).values())
+
+        return await self._store.read(read)
+
+    async def touch(self, shop: str, customers: Iterable[int]) -> None:
+        """Let every sync come to these customers once more."""
+        whose = sorted(set(customers))
+        await self._store.run(lambda session: touch_in(session, shop, whose))
+
+
+def touch_in(session: Session, shop: str, customers: Iterable[int]) -> None:
+    """Count the customers as changed, within the caller's transaction: its last step, for others wait until its end."""
+    whose = sorted(set(customers))
+    if not whose:
+        return
+    take_turn(session, f"{shop}/contact-index")
+    newest = select(func.coalesce(func.max(col(ContactChangeRow.seq)), 0)).where(col(ContactChangeRow.shop) == shop)
+    seq = session.execute(newest).scalar_one() + 1
+    insert = insert_into(session, ContactChangeRow)
+    statement = insert.on_conflict_do_update(index_elements=["shop", "customer"], set_={"seq": insert.excluded.seq})
+    rows = [{"shop": shop, "customer": customer, "seq": seq} for customer in whose]
+    session.connection().execute(statement, rows)
+
 
 def _newest(entries: Iterable[IndexEntry]) -> list[IndexEntry]:
     """Return the last entry of each record, in one order for all workers: no deadlock."""
     return [entry for _, entry in sorted({entry.source: entry for entry in entries}.items())]
 
 
-def _put(session: Session, shop: str, entries: Sequence[IndexEntry]) -> None:
+def _put(session: Session, shop: str, entries: Sequence[IndexEntry], before: Mapping[str, _Kept] | None = None) -> None:
+    """Write the entries. `before` is what stood there until the caller took it away."""
     take_turn(session, f"{shop}/contact-index")
+    rows = [_row(shop, entry) for entry in entries]
+    touched = _touched(session, shop, rows, before or {})
     for some in _runs(entries):
         sources = [entry.source for entry in some]
         changed(
             session,
             delete(ContactKeyRow).where(col(ContactKeyRow.shop) == shop, col(ContactKeyRow.source).in_(sources)),
         )
-    _upsert(session, [_row(shop, entry) for entry in entries])
+    _upsert(session, rows)
     insert_new(
         session,
         ContactKeyRow,
@@ -79,6 +144,112 @@ def _put(session: Session, shop: str, entries: Sequence[IndexEntry]) -> None:
             for entry in entries
             for key in sorted(set(entry.keys))
         ],
+    )
+    touch_in(session, shop, touched)
+
+
+def _touched(session: Session, shop: str, rows: Sequence[dict[str, Any]], before: Mapping[str, _Kept]) -> set[int]:
+    """Return whose own record or contacts are changed by these rows; feeds tell much that is as it was."""
+    told = {row["source"]: (row["customer"], row["is_active"], row["record"]) for row in rows if _counts(row["source"])}
+    named = [(col(ContactIndexRow.shop) == shop, col(ContactIndexRow.source).in_(some)) for some in _runs(list(told))]
+    known = {**before, **_kept(session, named)}
+    touched: set[int] = set()
+    for source in told.keys() | known.keys():
+        new, old = told.get(source), known.get(source)
+        if new != old:
+            touched.update(kept[0] for kept in (new, old) if kept)
+    return touched
+
+
+def _kept(session: Session, wheres: Sequence[tuple[Any, ...]]) -> dict[str, _Kept]:
+    rows = [row for where in wheres for row in session.execute(_records().where(*where))]
+    return {source: (customer, is_active, record) for customer, source, is_active, record in rows}
+
+
+def _counts(source: str) -> bool:
+    """Tell whether a record counts for a sync: a customer's own and a contact's do."""
+    return not source.startswith("location/")
+
+
+def _records() -> Any:
+    return select(
+        col(ContactIndexRow.customer),
+        col(ContactIndexRow.source),
+        col(ContactIndexRow.is_active),
+        col(ContactIndexRow.record),
+    ).where(col(ContactIndexRow.source).not_like("location/%"))
+
+
+def _changed_page(session: Session, shop: str, since: Mark, limit: int) -> ChangedPage:
+    changes = (
+        select(col(ContactChangeRow.seq), col(ContactChangeRow.customer))
+        .where(*_after(shop, since))
+        .order_by(col(ContactChangeRow.seq), col(ContactChangeRow.customer))
+        .limit(limit)
+        .subquery()
+    )
+    theirs = and_(
+        col(ContactIndexRow.shop) == shop,
+        col(ContactIndexRow.customer) == changes.c.customer,
+        col(ContactIndexRow.source).not_like("location/%"),
+    )
+    statement = (
+        select(
+            changes.c.seq,
+            changes.c.customer,
+            col(ContactIndexRow.source),
+            col(ContactIndexRow.is_active),
+            col(ContactIndexRow.record),
+        )
+        .join_from(changes, ContactIndexRow, theirs, isouter=True)
+        .order_by(changes.c.seq, changes.c.customer)
+    )
+    rows = session.execute(statement).all()
+    if not rows:
+        return ChangedPage((), since)
+    return ChangedPage(tuple(_sources(row[1:] for row in rows).values()), Mark(rows[-1][0], rows[-1][1]))
+
+
+def _after(shop: str, since: Mark) -> tuple[Any, ...]:
+    place = tuple_(col(ContactChangeRow.seq), col(ContactChangeRow.customer))
+    return (col(ContactChangeRow.shop) == shop, place > tuple_(literal(since.seq), literal(since.customer)))
+
+
+def _sources(rows: Iterable[Any]) -> dict[int, SourceCustomer]:
+    """Put customers together from (customer, source, is_active, record), in the order of the rows."""
+    own: dict[int, tuple[bool, dict[str, Any]]] = {}
+    contacts: dict[int, list[SourceContact]] = {}
+    for customer, source, is_active, record in rows:
+        theirs = contacts.setdefault(customer, [])
+        if source is None:
+            continue
+        kind, _, ref = source.partition("/")
+        if kind == "customer":
+            own[customer] = (is_active, record)
+        elif is_active:
+            theirs.append(
+                SourceContact(
+                    int(ref), record.get("email", ""), record.get("phone", ""), record.get("takes_marketing", True)
+                )
+            )
+    return {customer: _source(customer, own.get(customer), theirs) for customer, theirs in contacts.items()}
+
+
+def _source(customer: int, own: tuple[bool, dict[str, Any]] | None, contacts: list[SourceContact]) -> SourceCustomer:
+    contacts.sort(key=lambda contact: contact.id)
+    if own is None:
+        return SourceCustomer(customer, is_read=False, contacts=tuple(contacts))
+    is_active, record = own
+    return SourceCustomer(
+        customer,
+        name=record.get("name", ""),
+        customer_type=record.get("customer_type", ""),
+        is_active=is_active,
+        merged_into=record.get("merged_into", ""),
+        do_not_mail=record.get("do_not_mail", False),
+        address=record.get("address"),
+        custom_fields=tuple((name, value) for name, value in record.get("custom_fields", ())),
+        contacts=tuple(contacts),
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Session, col
 
 from models.tables import EffectRow
@@ -143,7 +144,7 @@ class EffectRows:
         )
         return session.execute(statement.with_for_update() if lock else statement).all()
 
-    def finish(self, session: Session, key: str, reference: str) -> str:
+    def finish(self, session: AnySession, key: str, reference: str) -> str:
         """Note the write as done, whoever holds the lease by now; return the reference that counts."""
         row = session.scalars(select(EffectRow).where(col(EffectRow.key) == key).with_for_update()).one_or_none()
         if row is None:

@@ -36,6 +36,10 @@ MOST_WRITES = 3
 """How often one call of `once` writes, when each answer is lost and looking finds nothing."""
 
 
+LOOKS = (1, 3, 10)
+"""When a write in doubt is looked for, in settling times after it: only what is not there by then is written again."""
+
+
 @dataclass(frozen=True)
 class Codec(Generic[R]):
     """How a write's result is kept as text, and read back."""
@@ -74,8 +78,8 @@ class Effects:
     ) -> None:
         """`lease_s`: after so many seconds without renewal another machine may take over what this one began.
 
-        `settle_s`: pause between a write whose answer was lost and the look for it, because the vendor may still be
-        at work on it.
+        `settle_s`: pause between a write whose answer was lost and the first look for it, because the vendor may still
+        be at work on it; it is looked for up to ten times as long before it is written again.
         """
         self._store = store
         self._lease_s = lease_s
@@ -164,13 +168,13 @@ class Effects:
 
     async def look_again(self, key: str) -> None:
         """Put a done effect in doubt, because a person says that it is not: the next `once` looks before it writes."""
+        await self._store.run(lambda session: self.look_again_in(session, key))
 
-        def doubt(session: Session) -> None:
-            row = session.get(EffectRow, key, with_for_update=True)
-            if row is not None and row.status == DONE:
-                row.status, row.owner, row.lease_expires_at = ATTEMPTING, "", self._now() - timedelta(seconds=1)
-
-        await self._store.run(doubt)
+    def look_again_in(self, session: AnySession, key: str) -> None:
+        """Put a done effect in doubt within the caller's transaction: see `look_again`."""
+        row = session.get(EffectRow, key, with_for_update=True)
+        if row is not None and row.status == DONE:
+            row.status, row.owner, row.lease_expires_at = ATTEMPTING, "", self._now() - timedelta(seconds=1)
 
     async def resolve(self, key: str, reference: str | None) -> None:
         """Record a person's word on an unresolved effect.
@@ -179,18 +183,18 @@ class Effects:
         so that the write can be done, best under a new key.
         Raises: TruckrollError when the effect is not unresolved.
         """
+        await self._store.run(lambda session: self.resolve_in(session, key, reference))
 
-        def settle(session: Session) -> None:
-            row = session.get(EffectRow, key, with_for_update=True)
-            if row is None or row.status != UNRESOLVED:
-                state = "unknown" if row is None else row.status
-                raise TruckrollError(f"{key} is not unresolved but {state}.", "Look at it again: it has moved on.")
-            if reference is None:
-                session.delete(row)
-            else:
-                self._rows.finish(session, key, reference)
-
-        await self._store.run(settle)
+    def resolve_in(self, session: AnySession, key: str, reference: str | None) -> None:
+        """Record a person's word within the caller's transaction: see `resolve`."""
+        row = session.get(EffectRow, key, with_for_update=True)
+        if row is None or row.status != UNRESOLVED:
+            state = "unknown" if row is None else row.status
+            raise TruckrollError(f"{key} is not unresolved but {state}.", "Look at it again: it has moved on.")
+        if reference is None:
+            session.delete(row)
+        else:
+            self._rows.finish(session, key, reference)
 
     async def once_many(
         self,
@@ -272,8 +276,7 @@ class Effects:
         lost: Exception | None = None
         for _ in range(MOST_WRITES):
             if in_doubt_since is not None and write.find is not None:
-                await let_settle(in_doubt_since, self._settle_s, self._now)
-                found = await write.find()
+                found = await self._look_patiently(write.find, in_doubt_since)
                 if found is not None:
                     return await self._finish(write, found)
                 await self._begin_again(write)
@@ -293,6 +296,17 @@ class Effects:
                 return await self._finish(write, made)
         assert lost is not None
         raise lost
+
+    async def _look_patiently(self, find: Callable[[], Awaitable[R | None]], since: datetime) -> R | None:
+        """Look for a write in doubt, and again: whoever cut the line, the vendor may be at work on it still."""
+        passed_s = (self._now() - since).total_seconds()
+        moments_s = [times * self._settle_s for times in LOOKS if times * self._settle_s > passed_s]
+        for moment_s in moments_s or [0]:
+            await let_settle(since, moment_s, self._now)
+            found = await find()
+            if found is not None:
+                return found
+        return None
 
     async def _find_theirs(self, write: _Write[R]) -> R | None:
         """Look before the first write. Raises: BusyError when that took so long that another worker took over."""

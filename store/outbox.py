@@ -44,16 +44,13 @@ class Outbox:
 
         return await self._store.read(read)
 
-    async def again(self, key: str) -> OutboxRow | None:
-        """Let an event be told again; None when there is no such event."""
-
-        def write(session: Session) -> OutboxRow | None:
-            row = session.scalar(select(OutboxRow).where(col(OutboxRow.key) == key))
-            if row is not None:
-                row.told_at = None
-            return row
-
-        return await self._store.run(write)
+    @staticmethod
+    def again_in(session: Session, key: str) -> OutboxRow | None:
+        """Let an event be told again, within the caller's transaction; None when there is no such event."""
+        row = session.scalar(select(OutboxRow).where(col(OutboxRow.key) == key))
+        if row is not None:
+            row.told_at = None
+        return row
 
     async def told(self, row_id: int, now: datetime) -> None:
         """Note that it was told, or that it cannot be."""

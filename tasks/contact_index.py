@@ -44,7 +44,7 @@ async def refresh_contact_index(shop: str) -> int:
 
 
 def entry_of_customer(customer: Customer) -> IndexEntry:
-    """Return what the index keeps of a customer: its name and the address its bills go to."""
+    """Return what the index keeps of a customer: its own record, with the address its bills go to."""
     address = as_address(customer.address) if customer.address else None
     return IndexEntry(
         source=f"customer/{customer.id}",
@@ -54,6 +54,9 @@ def entry_of_customer(customer: Customer) -> IndexEntry:
         name=customer.name,
         address=address,
         merged_into=str(customer.merged_to_id) if customer.merged_to_id else "",
+        customer_type=customer.type,
+        do_not_mail=customer.do_not_mail,
+        custom_fields=tuple((field.name, field.value) for field in customer.custom_fields if field.value),
     )
 
 
@@ -84,6 +87,7 @@ def entry_of_contact(
         is_active=is_active,
         email=email,
         phone=phone,
+        takes_marketing=isinstance(contact, CreatedContact) or contact.preferences.marketing_updates_enabled,
     )
 
 

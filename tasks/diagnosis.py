@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from prefect import task
 from sqlalchemy.orm import Session
@@ -59,9 +60,7 @@ async def close_taken_out(house: House, page: Diagnoses) -> None:
     stages = [*UNORDERED, Stage.EXPIRED]
     known = {row.source_key: row.id for row in await house.books.requests.list(shop=house.shop.name, stages=stages)}
     for key, why in taken_out(known, page).items():
-        await house.books.store.run(
-            lambda session, request=known[key], words=why: _take_out_in(session, house, request, words)
-        )
+        await house.books.store.run(partial(_take_out_in, house=house, request_id=known[key], why=why))
 
 
 def _take_out_in(session: Session, house: House, request_id: str, why: str) -> None:

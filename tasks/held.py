@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from models.errors import TruckrollError
 from models.order_sync import OrderStage
 from models.outgoing import Outgoing
@@ -58,10 +60,16 @@ async def retry(books: Books, held_id: int, *, placed: tuple[str, ...] = (), not
 
 async def _write_again(books: Books, held: HeldRow) -> str:
     """Let an event be written into its job again; what had landed of it is looked for first."""
-    row = await books.outbox.again(held.record)
-    if row is not None:
-        await books.effects.look_again(board_key(row.shop, row.job, Outgoing.model_validate(row.outgoing).key))
-    await books.held.release(held.shop, held.process, held.record)
+
+    def again(session: Session) -> None:
+        row = books.outbox.again_in(session, held.record)
+        if row is not None:
+            books.effects.look_again_in(
+                session, board_key(row.shop, row.job, Outgoing.model_validate(row.outgoing).key)
+            )
+        books.held.release_in(session, held.shop, held.process, held.record)
+
+    await books.store.run(again)
     return f"{held.record} is written into the job again by the next pass."
 
 
@@ -97,16 +105,18 @@ async def _settle_order(books: Books, request: PartRequestRow, placed: tuple[str
     if question is None:
         raise TruckrollError(f"{request.id} has no question.", "Diagnose the part again.")
     key = order_key(request.shop, question.id)
-    unresolved = (Stage.UNRESOLVED,)
+
+    def settle(session: Session, reference: str | None, to: Stage, words: str) -> None:
+        books.effects.resolve_in(session, key, reference)
+        books.requests.move_in(session, request.id, from_stages=(Stage.UNRESOLVED,), to=to, words=words)
+
     if placed:
         reference = model_codec(Placement).dump(Placement(order_numbers=placed, reason="confirmed by a person"))
-        await books.effects.resolve(key, reference)
-        await books.requests.move(
-            request.id, from_stages=unresolved, to=Stage.APPROVED, words="Order confirmed by a person."
+        await books.store.run(
+            lambda session: settle(session, reference, Stage.APPROVED, "Order confirmed by a person.")
         )
         return f"Order {', '.join(placed)} is taken as placed and followed from now on."
-    await books.effects.resolve(key, None)
-    await books.requests.move(request.id, from_stages=unresolved, to=Stage.FOUND, words="The order was not placed.")
+    await books.store.run(lambda session: settle(session, None, Stage.FOUND, "The order was not placed."))
     return "The technician is asked again; a new order gets a new number."
 
 

@@ -110,13 +110,14 @@ _doors = _Doors()
 
 
 @functools.lru_cache(maxsize=4)
-def _books_at(url: str) -> Books:
-    return Books.open(url)
+def _books_at(url: str, settle_s: float) -> Books:
+    return Books.open(url, settle_s=settle_s)
 
 
 def open_books() -> Books:
     """Return this installation's books: one connection pool per process."""
-    return _books_at(HouseSettings().database)
+    settings = HouseSettings()
+    return _books_at(settings.database, settings.settle_s)
 
 
 def read_settings(shop_name: str) -> Shop:

@@ -70,28 +70,41 @@ async def record_payment(
     Repeatable: after a lost answer it is looked for among the invoice's payments, by type, amount and memo.
     Raises: RejectedError with ServiceTitan's words; TransientError.
     """
-    memo = f"Online store order {order.number}"
     async with open_house(shop) as house:
-
-        async def create() -> int:
-            payment = NewPayment(
-                type_id=type_id,
-                amount=amount,
-                paid_on=order.paid_at or order.created_at,
-                splits=(PaymentSplit(invoice_id=invoice, amount=amount),),
-                customer_id=customer,
-                memo=memo,
-            )
-            return (await house.servicetitan.create_payment(payment)).id
-
-        async def find() -> int | None:
-            there = await house.servicetitan.list_payments([invoice])
-            same = [one.id for one in there if (one.type_id, one.total, one.memo.strip()) == (type_id, amount, memo)]
-            return min(same, default=None)
-
-        return await house.books.effects.once(
-            f"{_prefix(house, order, kind)}/payment", create=create, find=find, codec=ID, wait_s=30
+        return await pay_once(
+            house,
+            order,
+            f"{_prefix(house, order, kind)}/payment",
+            invoice=invoice,
+            customer=customer,
+            amount=amount,
+            type_id=type_id,
         )
+
+
+async def pay_once(
+    house: House, order: StoreOrder, key: str, *, invoice: int, customer: int, amount: Decimal, type_id: int
+) -> int:
+    """Record one payment of an order, under the ledger's key, and return its id: see `record_payment`."""
+    memo = f"Online store order {order.number}"
+
+    async def create() -> int:
+        payment = NewPayment(
+            type_id=type_id,
+            amount=amount,
+            paid_on=order.paid_at or order.created_at,
+            splits=(PaymentSplit(invoice_id=invoice, amount=amount),),
+            customer_id=customer,
+            memo=memo,
+        )
+        return (await house.servicetitan.create_payment(payment)).id
+
+    async def find() -> int | None:
+        there = await house.servicetitan.list_payments([invoice])
+        same = [one.id for one in there if (one.type_id, one.total, one.memo.strip()) == (type_id, amount, memo)]
+        return min(same, default=None)
+
+    return await house.books.effects.once(key, create=create, find=find, codec=ID, wait_s=30)
 
 
 def _prefix(house: House, order: StoreOrder, kind: str) -> str:

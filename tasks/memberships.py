@@ -1,37 +1,76 @@
-"""Memberships that the store sold become memberships in ServiceTitan. Source: CHECKLIST OI-66; FACTS 2.9."""
+"""Memberships that the store sold become memberships in ServiceTitan, and the invoices of their sales are paid.
+
+Source: CHECKLIST OI-63, OI-66; FACTS 2.9.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
+from connectors.servicetitan.accounting_schemas import Invoice
 from connectors.servicetitan.memberships import DurationBilling, Membership, MembershipSale
-from decisions.membership_terms import MembershipUnit, OfferedType, Term, check_type, membership_units, term_of
-from models.order_sync import CustomerAccount
+from decisions.membership_terms import (
+    MembershipUnit,
+    OfferedType,
+    SeenInvoice,
+    SeenMembership,
+    Term,
+    check_type,
+    find_sale,
+    membership_payments,
+    membership_units,
+    payment_warning,
+    term_of,
+)
+from models.errors import HeldError
+from models.order_sync import CustomerAccount, MembershipSold
 from models.store_order import StoreOrder
 from models.tenant import PartChoices
 from store.effect_rows import DONE
 from store.effects import Codec
 from tasks.house import House, open_house
+from tasks.invoices import pay_once
 from tasks.step import step
 
 _WAIT_S: Final = 60.0
 """How long one order waits for another that is selling to the same customer."""
 
-_SOLD: Final[Codec[int]] = Codec(lambda membership: f"membership/{membership}", lambda kept: int(kept.split("/")[1]))
-"""How the ledger keeps a membership: told apart from other records that may have the same number."""
+
+def _load(kept: str) -> MembershipSold:
+    _, membership, _, invoice = kept.split("/")
+    return MembershipSold(membership=int(membership), invoice=int(invoice))
+
+
+_SOLD: Final[Codec[MembershipSold]] = Codec(lambda sold: f"membership/{sold.membership}/invoice/{sold.invoice}", _load)
+"""How the ledger keeps a sale: told apart from other records that may have the same numbers."""
+
+
+@step("look up the memberships of {order.number}")
+async def read_membership_terms(shop: str, order: StoreOrder) -> dict[MembershipUnit, int]:
+    """Return the term of each membership that is still to be sold, before anything of the order is written (OI-66).
+
+    Raises: HeldError for a membership type that is unknown or switched off, or when no single term fits the price;
+    TransientError.
+    """
+    units = membership_units(order)
+    async with open_house(shop) as house:
+        sold = await _sold_before(house, order, units)
+        left = [unit for unit in units if unit not in sold]
+        return await _terms(house, order, left) if left else {}
 
 
 @step("sell the memberships of {order.number}", looks_first=True)
 async def sell_memberships(
-    shop: str, order: StoreOrder, account: CustomerAccount, choices: PartChoices
-) -> tuple[int, ...]:
-    """Sell what `membership_sales` says, one call for each piece, and return the customer's new memberships (OI-66).
+    shop: str, order: StoreOrder, account: CustomerAccount, choices: PartChoices, terms: Mapping[MembershipUnit, int]
+) -> tuple[MembershipSold, ...]:
+    """Sell what `membership_units` says, one call for each, at the `terms` that were read; return them in that order.
 
-    Nothing on a membership names an order [spec]. So after a lost answer a membership of this customer and type counts
-    as the one sold when it was made since the order was placed and no other sale of ours has it [inferred]; meanwhile
-    no other order sells to the customer.
-    Raises: HeldError for a membership type that is unknown or switched off, or when no single term fits the price;
-    RejectedError with ServiceTitan's words; TransientError; BusyError.
+    Nothing on a membership names an order [spec]. So after a lost answer a membership of this customer and type, with
+    an invoice over this sale task, counts as the one sold when it was made since the order was placed and no other sale
+    of ours has it [inferred]; meanwhile no other order sells to the customer.
+    Raises: RejectedError with ServiceTitan's words; TransientError; BusyError.
     """
     units = membership_units(order)
     async with open_house(shop) as house:
@@ -39,11 +78,54 @@ async def sell_memberships(
         left = [unit for unit in units if unit not in sold]
         if left:
             async with house.books.leases.hold(f"{house.shop.name}/memberships/{account.customer}", wait_s=_WAIT_S):
-                terms = await _terms(house, order, left)
                 for unit in left:
                     sale = _sale(house, account, choices, unit, terms[unit])
                     sold[unit] = await _sell(house, order, unit, sale)
         return tuple(sold[unit] for unit in units)
+
+
+@step("pay the memberships of {order.number}", looks_first=True)
+async def pay_memberships(
+    shop: str, order: StoreOrder, account: CustomerAccount, choices: PartChoices, sold: Sequence[MembershipSold]
+) -> tuple[str, ...]:
+    """Record on the invoice of each sale what the store collected for it, once, and return what to warn of (OI-63).
+
+    One call reads the invoices; each payment is one more. Nothing to do where the store collected nothing.
+    Raises: HeldError when an invoice is gone, before the first payment; RejectedError with ServiceTitan's words;
+    TransientError.
+    """
+    collected = membership_payments(order)
+    if not collected:
+        return ()
+    type_id = choices.need("payment_type")
+    async with open_house(shop) as house:
+        rows = await house.servicetitan.list_invoices(one.invoice for one in sold)
+        invoices = {one.id: one for one in rows if one.active}
+        made = dict(zip(membership_units(order), sold, strict=True))
+        warnings = [payment_warning(one.invoice, _total(order, one, invoices), collected[u]) for u, one in made.items()]
+        for unit, one in made.items():
+            if collected[unit]:
+                await pay_once(
+                    house,
+                    order,
+                    f"{_effect(house, order, unit)}/payment",
+                    invoice=one.invoice,
+                    customer=account.customer,
+                    amount=collected[unit],
+                    type_id=type_id,
+                )
+        return tuple(told for told in warnings if told)
+
+
+def _total(order: StoreOrder, sold: MembershipSold, invoices: Mapping[int, Invoice]) -> Decimal:
+    if sold.invoice not in invoices:
+        raise HeldError(
+            f"ServiceTitan shows no active invoice {sold.invoice}, which the sale of membership {sold.membership} of "
+            f"{order.number} made.",
+            "Look at the customer's invoices in ServiceTitan, and make it active again; then retry.",
+            "invoice",
+        )
+    return invoices[sold.invoice].total
 
 
 def _effect(house: House, order: StoreOrder, unit: MembershipUnit) -> str:
@@ -51,7 +133,9 @@ def _effect(house: House, order: StoreOrder, unit: MembershipUnit) -> str:
     return f"{house.shop.name}/order/{order.id}/service/membership/{name}"
 
 
-async def _sold_before(house: House, order: StoreOrder, units: tuple[MembershipUnit, ...]) -> dict[MembershipUnit, int]:
+async def _sold_before(
+    house: House, order: StoreOrder, units: tuple[MembershipUnit, ...]
+) -> dict[MembershipUnit, MembershipSold]:
     sold = {}
     for unit in units:
         row = await house.books.effects.status(_effect(house, order, unit))
@@ -92,19 +176,37 @@ def _sale(
     )
 
 
-async def _sell(house: House, order: StoreOrder, unit: MembershipUnit, sale: MembershipSale) -> int:
-    async def create() -> int:
-        return (await house.servicetitan.sell_membership(sale)).customer_membership_id
+async def _sell(house: House, order: StoreOrder, unit: MembershipUnit, sale: MembershipSale) -> MembershipSold:
+    async def create() -> MembershipSold:
+        made = await house.servicetitan.sell_membership(sale)
+        return MembershipSold(membership=made.customer_membership_id, invoice=made.invoice_id)
 
-    async def find() -> int | None:
-        there = await house.servicetitan.list_memberships([sale.customer_id])
-        likely = [one.id for one in there if _may_be_sold_by(order, unit, sale, one)]
-        claimed = await house.books.effects.known(house.shop.name, [_SOLD.dump(one) for one in likely])
-        return min((one for one in likely if _SOLD.dump(one) not in claimed), default=None)
+    async def find() -> MembershipSold | None:
+        return await _find(house, order, unit, sale)
 
     return await house.books.effects.once(
         _effect(house, order, unit), create=create, find=find, codec=_SOLD, wait_s=_WAIT_S
     )
+
+
+async def _find(house: House, order: StoreOrder, unit: MembershipUnit, sale: MembershipSale) -> MembershipSold | None:
+    tenant = house.servicetitan
+    there = [
+        one for one in await tenant.list_memberships([sale.customer_id]) if _may_be_sold_by(order, unit, sale, one)
+    ]
+    if not there:
+        return None
+    invoices = await tenant.list_customer_invoices(sale.customer_id, created_since=order.created_at)
+    pairs = [MembershipSold(membership=one.id, invoice=its.id) for one in there for its in invoices]
+    claimed = await house.books.effects.known(house.shop.name, map(_SOLD.dump, pairs))
+    others = [_SOLD.load(one) for one in claimed]
+    memberships, taken = {one.membership for one in others}, {one.invoice for one in others}
+    found = find_sale(
+        unit.sale_task,
+        [SeenMembership(one.id, one.activated_from_id) for one in there if one.id not in memberships],
+        [SeenInvoice(one.id, {item.id: item.sku_id for item in one.items}) for one in invoices if one.id not in taken],
+    )
+    return MembershipSold(membership=found[0], invoice=found[1]) if found else None
 
 
 def _may_be_sold_by(order: StoreOrder, unit: MembershipUnit, sale: MembershipSale, membership: Membership) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from decisions.order_intake import Reason, Seen
 from models.errors import HeldError, TruckrollError
-from models.order_sync import CustomerAccount, OrderStage, WrittenPart
+from models.order_sync import CustomerAccount, MembershipSold, OrderStage, WrittenPart
 from models.store_order import StoreOrder
 from models.tables import StoreOrderRow
 from tasks.house import House
@@ -31,7 +31,6 @@ class MatchedBy:
     rule: str
     """email, phone, name_address, or new."""
     tie_break: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 def order_of(row: StoreOrderRow) -> StoreOrder:
@@ -64,8 +63,15 @@ async def neighbours_of(house: House, order: StoreOrder) -> tuple[StoreOrder, ..
     return tuple(order_of(row) for row in rows if row.order_id != order.id)
 
 
-async def begin(house: House, order: StoreOrder, settings_version: str) -> StoreOrderRow:
-    """Note that this version is being written: from here on a change in the store is for a person (OI-69)."""
+async def begin(
+    house: House, order: StoreOrder, settings_version: str, *, warnings: Sequence[str] | None = None
+) -> StoreOrderRow:
+    """Note that this version is being written: from here on a change in the store is for a person (OI-69).
+
+    `warnings`: what was noticed so far. They are kept before the account is written: a pass that goes on after a crash
+    finds the order begun, and does not notice all of it again (OI-15, OI-68).
+    """
+    told = {} if warnings is None else {"warnings": list(dict.fromkeys(warnings))}
     return await house.books.store_orders.update(
         house.shop.name,
         order.id,
@@ -74,6 +80,7 @@ async def begin(house: House, order: StoreOrder, settings_version: str) -> Store
         stage_words=f"Version {order.version} is being written.",
         written=order.model_dump(mode="json"),
         settings_version=settings_version,
+        **told,
     )
 
 
@@ -81,7 +88,7 @@ async def remember_account(
     house: House, order: StoreOrder, account: CustomerAccount, matched: MatchedBy, warnings: Sequence[str]
 ) -> StoreOrderRow:
     """Keep whose order it is: a pass that goes on later does not ask again."""
-    told = [*warnings, *matched.warnings]
+    told = list(warnings)
 
     def keep(session: Session) -> StoreOrderRow:
         row = house.books.store_orders.update_in(
@@ -115,6 +122,22 @@ async def remember_part(house: House, order: StoreOrder, part: WrittenPart) -> S
         return house.books.store_orders.update_in(
             session, house.shop.name, order.id, parts=[*others, part.model_dump(mode="json")]
         )
+
+    return await house.books.store.run(keep)
+
+
+async def remember_memberships(
+    house: House, order: StoreOrder, sold: Sequence[MembershipSold], warnings: Sequence[str]
+) -> StoreOrderRow:
+    """Keep what became of the memberships, and what their invoices tell, beside what was told before (OI-63)."""
+
+    def keep(session: Session) -> StoreOrderRow:
+        row = house.books.store_orders.update_in(session, house.shop.name, order.id)
+        told = list(dict.fromkeys([*row.warnings, *warnings]))
+        row = house.books.store_orders.update_in(session, house.shop.name, order.id, warnings=told)
+        detail = {"sold": [one.model_dump() for one in sold], "warnings": list(warnings)}
+        house.books.audit.append_in(session, row.shop, PROCESS, row.number, "memberships", detail=detail)
+        return row
 
     return await house.books.store.run(keep)
 

@@ -7,7 +7,9 @@ compare before repeating.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
+from connectors.http import Query
 from connectors.servicetitan.accounting_schemas import (
     CreatedInvoice,
     CreatedPayment,
@@ -21,7 +23,7 @@ from connectors.servicetitan.accounting_schemas import (
     PaymentType,
     TaxZone,
 )
-from connectors.servicetitan.api import MAX_IDS, Api, batches
+from connectors.servicetitan.api import MAX_IDS, Api, as_utc_text, batches
 from connectors.servicetitan.texts import same_name
 from connectors.wire import parse
 
@@ -38,6 +40,13 @@ class AccountingApi(Api):
         return await self._all(
             Invoice, self._path("accounting", "invoices"), f"reading the invoices of job {job_id}", {"jobId": job_id}
         )
+
+    async def list_customer_invoices(self, customer_id: int, *, created_since: datetime) -> tuple[Invoice, ...]:
+        """Read the invoices a customer got since then, inactive ones too. accounting-v2 `GET /invoices`."""
+        since = as_utc_text(created_since)
+        query: Query = {"customerId": customer_id, "createdOnOrAfter": since, "activeState": "All"}
+        doing = f"reading the invoices of customer {customer_id}"
+        return await self._all(Invoice, self._path("accounting", "invoices"), doing, query)
 
     async def write_invoice_line(self, invoice_id: int, line: InvoiceLine) -> None:
         """Add or change one line; its answer is empty. accounting-v2 `PATCH /invoices/{invoiceId}/items`."""

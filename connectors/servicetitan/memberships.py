@@ -47,6 +47,8 @@ class Membership(VendorModel):
     location_id: int | None = None
     status: str = ""
     active: bool = True
+    activated_from_id: int | None = None
+    """The line of the sale's invoice that it came from."""
     created_on: UtcTime
 
 

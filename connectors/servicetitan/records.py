@@ -45,7 +45,10 @@ class RecordsApi(Api):
         )
 
     def list_estimates(self, modified_on_or_after: datetime) -> AsyncIterator[tuple[Estimate, ...]]:
-        """Yield pages of estimates changed since, deleted ones too, oldest change first. salestech-v2 `GET /estimates`."""
+        """Yield pages of estimates changed since, the oldest change first; also deleted ones: their parts go too.
+
+        Source: salestech-v2 `GET /estimates` [spec].
+        """
         return self._changes(
             Estimate,
             self._path("sales", "estimates"),

@@ -146,6 +146,7 @@ class Customer(MarkedModel):
     active: bool = True
     type: str = ""
     address: PostalAddress | None = None
+    custom_fields: tuple[CustomField, ...] = ()
     tag_type_ids: tuple[int, ...] = ()
     do_not_mail: bool = False
     do_not_service: bool = False
@@ -157,6 +158,7 @@ class ContactPreferences(VendorModel):
     """crm-v2 `Crm.V2.Customers.ContactPreferencesResponse`."""
 
     job_reminders_enabled: bool = True
+    marketing_updates_enabled: bool = True
 
 
 class CustomerContact(VendorModel):

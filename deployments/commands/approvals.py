@@ -10,7 +10,18 @@ import typer
 from decisions.order_changes import headline
 from decisions.words import branch_label, money
 from deployments import talk
-from deployments.commands.common import AsJson, OfShop, iso, join_server, known_shop, local, short, usage, with_books
+from deployments.commands.common import (
+    AsJson,
+    OfShop,
+    errors_as_json,
+    iso,
+    join_server,
+    known_shop,
+    local,
+    short,
+    usage,
+    with_books,
+)
 from models.approval import Answer, ApprovalStatus, Offer, OfferedPart, OrderTerms, Refused
 from models.errors import TruckrollError
 from models.order_change import KIND, OrderChange
@@ -52,7 +63,8 @@ def list_(
 @app.command()
 def show(approval_id: Id, as_json: AsJson = False) -> None:
     """Show one question in full: price, stock by branch, warnings, and the answer if there is one."""
-    row = with_books(lambda books: _get(books, approval_id))
+    with errors_as_json(as_json):
+        row = with_books(lambda books: _get(books, approval_id))
     if as_json:
         talk.print_json(as_object(row))
         return
@@ -103,7 +115,8 @@ def reject(approval_id: Id, by: By, note: Note = "", as_json: AsJson = False) ->
 
 def _settle(approval_id: str, answer: Answer, *, as_json: bool) -> None:
     join_server()
-    row, outcome = with_books(lambda books: _answer(books, approval_id, answer))
+    with errors_as_json(as_json):
+        row, outcome = with_books(lambda books: _answer(books, approval_id, answer))
     if isinstance(outcome, Refused):
         if as_json:
             talk.print_json({**as_object(row), "refused": True, "why": outcome.why, "fix": outcome.fix})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from decisions.words import moment
+from deployments import talk
 from deployments.home import Home, client_environment
 from deployments.server import Server, answers, recorded
 from models.errors import SettingsError, TruckrollError
@@ -80,6 +82,17 @@ def join_server() -> Server | None:
 def usage(words: str) -> typer.BadParameter:
     """Return the error of a wrong combination of options: exit code 2."""
     return typer.BadParameter(words)
+
+
+@contextmanager
+def errors_as_json(as_json: bool) -> Iterator[None]:
+    """Print an error that ends the command as one object too, for programs. Its words and exit code stay."""
+    try:
+        yield
+    except TruckrollError as error:
+        if as_json:
+            talk.print_json(failed(error))
+        raise
 
 
 def failed(error: TruckrollError) -> dict[str, str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,7 +44,7 @@ class FeedQuery(BaseModel):
 @crm.get("/export/customers")
 async def export_customers(request: Request, titan: TheTitan) -> JSONResponse:
     """Export customers."""
-    return _feed(request, titan, "customers", titan.customers.values(), lambda one: one.wire_for(None))
+    return _feed(request, titan, "customers", titan.customers, lambda one: one.wire_for(None))
 
 
 @crm.get("/export/customers/contacts")
@@ -53,44 +54,40 @@ async def export_contacts(request: Request, titan: TheTitan) -> JSONResponse:
     def shown(one: Any) -> dict[str, Any]:
         return {**one.wire(), "customerId": one.customer_id, "active": one.active}
 
-    return _feed(request, titan, "customers/contacts", titan.contacts.values(), shown)
+    return _feed(request, titan, "customers/contacts", titan.contacts, shown)
 
 
 @crm.get("/export/locations")
 async def export_locations(request: Request, titan: TheTitan) -> JSONResponse:
     """Export locations."""
-    return _feed(request, titan, "locations", titan.locations.values(), lambda one: one.wire_for(None))
+    return _feed(request, titan, "locations", titan.locations, lambda one: one.wire_for(None))
 
 
 @pricebook.get("/export/materials")
 async def export_materials(request: Request, titan: TheTitan) -> JSONResponse:
     """Export materials."""
-    return _feed(request, titan, "materials", titan.materials.values(), lambda one: one.wire_for(None))
+    return _feed(request, titan, "materials", titan.materials, lambda one: one.wire_for(None))
 
 
 @pricebook.get("/export/equipment")
 async def export_equipment(request: Request, titan: TheTitan) -> JSONResponse:
     """Export equipment of the pricebook."""
-    return _feed(request, titan, "equipment", titan.equipment.values(), lambda one: one.wire_for(None))
+    return _feed(request, titan, "equipment", titan.equipment, lambda one: one.wire_for(None))
 
 
 def _feed(
-    request: Request, titan: Titan, name: str, records: Iterable[Dated], shown: Callable[[Any], dict[str, Any]]
+    request: Request, titan: Titan, name: str, records: Mapping[int, Any], shown: Callable[[Any], dict[str, Any]]
 ) -> JSONResponse:
     query = read_query(FeedQuery, request, frozenset({APP_KEY_PARAMETER}))
     start = _position(query.from_, name)
     horizon = titan.now() - timedelta(seconds=titan.switches.feed_lag_s)
-    rows = sorted(
-        (
-            one
-            for one in records
-            if (start is None or _place(one) > start) and (query.include_recent_changes or one.modified_on <= horizon)
-        ),
-        key=_place,
-    )
-    page = rows[: titan.switches.feed_page_size]
-    has_more = len(page) < len(rows)
-    end = _place(page[-1]) if page else start
+    order = _order(titan, name, records)
+    first = bisect_right(order, start) if start is not None else 0
+    beyond = len(order) if query.include_recent_changes else bisect_right(order, (horizon, LAST_ID))
+    places = order[first : min(beyond, first + titan.switches.feed_page_size)]
+    page = [records[number] for _, number in places]
+    has_more = first + len(page) < beyond
+    end = places[-1] if places else start
     if end is not None and page and not has_more:
         # What is still recent is told again next time: until then another change may slip in before it.
         end = min(end, (horizon, LAST_ID))
@@ -98,8 +95,14 @@ def _feed(
     return JSONResponse(answer)
 
 
-def _place(record: Dated) -> Position:
-    return (record.modified_on, record.id)
+def _order(titan: Titan, name: str, records: Mapping[int, Dated]) -> list[Position]:
+    """Return when each record changed and which it is, in order; sorted anew only after a change."""
+    state = (len(records), titan.changes)
+    known = titan.feed_orders.get(name)
+    if known is None or known[0] != state:
+        known = (state, sorted((one.modified_on, one.id) for one in records.values()))
+        titan.feed_orders[name] = known
+    return known[1]
 
 
 def _token(name: str, position: Position | None) -> str:

@@ -8,7 +8,8 @@ from fastapi.responses import JSONResponse
 from sandbox.errors import RefusedError
 from sandbox.servicetitan.door import TheTitan
 from sandbox.servicetitan.office_customers import NewCustomer, enter_customer
-from sandbox.servicetitan.state import found
+from sandbox.servicetitan.records import Customer
+from sandbox.servicetitan.state import Titan, found
 from sandbox.strict import PeopleBody, read_body
 
 router = APIRouter(prefix="/_sandbox/servicetitan")
@@ -41,6 +42,12 @@ async def merge(request: Request, titan: TheTitan, customer_id: int) -> JSONResp
     stays = found(titan.customers, body.into, "Customer", status=400)
     if stays.id == customer.id or not stays.active:
         raise RefusedError(400, "A customer is merged into another one that is active.")
+    merge_customers(titan, customer, stays)
+    return JSONResponse(customer.wire_for(None))
+
+
+def merge_customers(titan: Titan, customer: Customer, stays: Customer) -> None:
+    """Move everything to the customer that stays; the other becomes inactive and points there."""
     moving = (titan.contacts, titan.locations, titan.jobs, titan.appointments, titan.invoices, titan.payments)
     for records in (*moving, titan.memberships):
         for one in records.values():
@@ -51,7 +58,6 @@ async def merge(request: Request, titan: TheTitan, customer_id: int) -> JSONResp
     stays.balance, customer.balance = stays.balance + customer.balance, customer.balance * 0
     titan.touch(customer)
     titan.touch(stays)
-    return JSONResponse(customer.wire_for(None))
 
 
 @router.post("/customers/{customer_id}/deactivate")

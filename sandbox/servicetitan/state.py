@@ -95,6 +95,10 @@ class Titan:
     duration_billings: dict[int, DurationBilling] = field(default_factory=dict)
     memberships: dict[int, Membership] = field(default_factory=dict)
     switches: Switches = field(default_factory=Switches)
+    changes: int = 0
+    """How often a record was touched; the feeds keep their order until the next time."""
+    feed_orders: dict[str, tuple[tuple[int, int], list[tuple[datetime, int]]]] = field(default_factory=dict)
+    """Per feed: number of records and changes it was ordered at, then when and which record, in order."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(71_000_001))
 
     def new_id(self) -> int:
@@ -117,6 +121,7 @@ class Titan:
     def touch(self, record: Dated) -> None:
         """Bump the record's modification time, as any change does."""
         record.modified_on = self.now()
+        self.changes += 1
 
     def log(self, job: Job, event: str, memo: str = "") -> None:
         """Add an entry to the job's history."""

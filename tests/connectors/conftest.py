@@ -11,10 +11,17 @@ import stamina
 from connectors.contractor_commerce.client import ContractorCommerce
 from connectors.limits import Unlimited
 from connectors.marcone.client import Marcone
+from connectors.referral_factory.client import ReferralFactory
 from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import TokenStore
-from models.shop import ContractorCommerceSettings, MarconeSettings, Secret, ServiceTitanSettings
-from tests.connectors.doubles import CC, MARCONE, SECRETS, ST, ST_TOKEN
+from models.shop import (
+    ContractorCommerceSettings,
+    MarconeSettings,
+    ReferralFactorySettings,
+    Secret,
+    ServiceTitanSettings,
+)
+from tests.connectors.doubles import CC, MARCONE, RF, SECRETS, ST, ST_TOKEN
 
 
 @pytest.fixture
@@ -79,6 +86,11 @@ def cc_settings() -> ContractorCommerceSettings:
 
 
 @pytest.fixture
+def rf_settings() -> ReferralFactorySettings:
+    return ReferralFactorySettings.model_validate({"api_url": RF, "api_token": "${RF_TOKEN}"})
+
+
+@pytest.fixture
 def vendors() -> Iterator[respx.MockRouter]:
     """Both vendors, with their token endpoints answering."""
     with respx.mock(assert_all_called=False) as router:
@@ -106,4 +118,10 @@ async def store(
     cc_settings: ContractorCommerceSettings, vendors: respx.MockRouter
 ) -> AsyncIterator[ContractorCommerce]:
     async with ContractorCommerce.from_settings(cc_settings, limiter=Unlimited()) as client:
+        yield client
+
+
+@pytest.fixture
+async def rf(rf_settings: ReferralFactorySettings, vendors: respx.MockRouter) -> AsyncIterator[ReferralFactory]:
+    async with ReferralFactory.from_settings(rf_settings, limiter=Unlimited()) as client:
         yield client

@@ -21,6 +21,7 @@ from models.order import PurchaseOrder
 ST = "http://st.test/servicetitan"
 ST_TOKEN = "http://st.test/servicetitan/connect/token"
 CC = "http://store.test/contractor-commerce"
+RF = "http://referrals.test/referral-factory/api/v2"
 MARCONE = "http://marcone.test/marcone"
 GUID = "6f0c2f0e-9d1b-4c57-8c39-0b8f8a3f7d11"
 SECRETS = {
@@ -30,6 +31,7 @@ SECRETS = {
     "CC_TOKEN": "tok-5ecret-contractor-commerce",
     "CC_WEBHOOK_SECRET": "hook-5ecret-contractor-commerce",
     "CC_PATH_TOKEN": "path-5ecret-contractor-commerce",
+    "RF_TOKEN": "tok-5ecret-referral-factory",
     "MARCONE_CLIENT_ID": "cid-5ecret-marcone",
     "MARCONE_CLIENT_SECRET": "cs-5ecret-marcone",
 }

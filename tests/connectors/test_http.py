@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import itertools
 import json
 import logging
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,13 +29,14 @@ from connectors.errors import (
     UnauthorizedError,
     VendorError,
 )
+from connectors.http import VendorHttp
 from connectors.limits import Pace, Turn, Unlimited, shared_pace
 from connectors.marcone.client import Marcone
 from connectors.servicetitan.client import ServiceTitan
-from connectors.tokens import TokenStore
+from connectors.tokens import KeyAuth, TokenStore
 from connectors.wire import decode, encode
 from models.errors import SettingsError
-from models.shop import MarconeSettings, ServiceTitanSettings
+from models.shop import MarconeSettings, Secret, ServiceTitanSettings
 from tests.connectors.doubles import MARCONE, SECRETS, ST, job_row, page, purchase_order
 
 JOB = f"{ST}/jpm/v2/tenant/7/jobs/5"
@@ -533,3 +536,103 @@ async def test_a_call_with_a_turn_waits_for_nothing(
             await client.create_purchase_order(purchase_order(), turn)
     assert time.monotonic() - started < 5
     assert (limiter.asked, orders.call_count) == (1, 1)
+
+
+@contextlib.asynccontextmanager
+async def polite_server(reply: bytes) -> AsyncIterator[tuple[str, list[str]]]:
+    """A real server that gives every request this reply and keeps what it was sent."""
+    seen: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+                found = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+                seen.append(head + (await reader.readexactly(int(found.group(1)) if found else 0)).decode())
+                writer.write(reply)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v2", seen
+
+
+def _reply(status: str, body: bytes, kind: str = "application/json") -> bytes:
+    return b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (
+        status.encode(),
+        kind.encode(),
+        len(body),
+        body,
+    )
+
+
+@pytest.mark.parametrize("network", ["aiohttp", "httpx"])
+@pytest.mark.parametrize(
+    ("reply", "meaning"),
+    [
+        pytest.param(_reply("400 Bad Request", b'{"message":"No"}'), RejectedError, id="400"),
+        pytest.param(_reply("401 Unauthorized", b"{}"), UnauthorizedError, id="401"),
+        pytest.param(_reply("404 Not Found", b""), NotFoundError, id="404"),
+        pytest.param(_reply("302 Found", b""), RejectedError, id="another address"),
+        pytest.param(_reply("500 Oops", b"<html>"), AmbiguousWriteError, id="500"),
+        pytest.param(_reply("200 OK", b"<html>"), ContractError, id="not JSON"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Encoding: gzip\r\n\r\nnot gzip!", AmbiguousWriteError, id="not gzip"),
+        pytest.param(b"SMTP ready\r\n\r\n", AmbiguousWriteError, id="another protocol"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", AmbiguousWriteError, id="cut off"),
+    ],
+)  # fmt: skip
+async def test_both_networks_tell_the_same(
+    monkeypatch: pytest.MonkeyPatch, network: str, reply: bytes, meaning: type[VendorError]
+) -> None:
+    """Calls go straight over aiohttp, and over httpx in tests: one failure must be one error on either."""
+    monkeypatch.setenv("TRUCKROLL_HTTP", network)
+    async with polite_server(reply) as (address, seen), _plain(address, read_timeout_s=0.3) as http:
+        with pytest.raises(VendorError) as caught:
+            await http.send("POST", "/users", http.call("adding", is_write=True), body={"a": 1})
+    assert caught.type is meaning
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("network", ["aiohttp", "httpx"])
+async def test_both_networks_send_the_same(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
+    monkeypatch.setenv("TRUCKROLL_HTTP", network)
+    packed = gzip.compress(b'{"price":41.10}')
+    reply = _reply("200 OK", packed).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1)
+    async with polite_server(reply) as (address, seen), _plain(address) as http:
+        query = {"q": "a b&c=é", "active": True, "n": 2}
+        assert await http.send("GET", "/users/..%2Fx", http.call("reading", is_write=False), query=query) == {
+            "price": Decimal("41.10")
+        }
+        await http.send("POST", "/users", http.call("adding", is_write=True), body={"name": "Zoë"})
+    get, post = seen
+    assert get.splitlines()[0] == "GET /api/v2/users/..%2Fx?q=a+b%26c%3D%C3%A9&active=true&n=2 HTTP/1.1"
+    assert post.splitlines()[0] == "POST /api/v2/users HTTP/1.1"
+    assert post.endswith('{"name":"Zoë"}')
+    for head in (get.lower(), post.lower()):
+        for line in ("accept: application/json", "user-agent: truckroll", "authorization: bearer key", "gzip"):
+            assert line in head
+    assert "content-type: application/json" in post.lower()
+    assert "content-type" not in get.lower()
+
+
+def _plain(address: str, read_timeout_s: float = 5.0) -> VendorHttp:
+    return VendorHttp("V", address, auth=KeyAuth(Secret("key")), limiter=Unlimited(), read_timeout_s=read_timeout_s)
+
+
+async def test_a_shops_proxy_is_used_and_asked_for_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for one costs two threads with every call."""
+    monkeypatch.setenv("TRUCKROLL_HTTP", "aiohttp")
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with polite_server(_reply("200 OK", b"{}")) as (address, seen):
+        monkeypatch.setenv("http_proxy", address.removesuffix("/api/v2"))
+        async with _plain("http://vendor.test/api/v2") as http:
+            await http.send("GET", "/users", http.call("reading", is_write=False))
+    assert seen[0].startswith("GET http://vendor.test/api/v2/users ")
+
+
+def test_half_an_emoji_travels_as_a_replacement_character() -> None:
+    assert (
+        encode({"name": "Robin \ud83d", "home": "\ud83c\udfe0 🏠"}).decode() == '{"name":"Robin \ufffd","home":"🏠 🏠"}'
+    )

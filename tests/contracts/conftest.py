@@ -10,6 +10,8 @@ from tests.connectors.conftest import (  # noqa: F401  the same clients and vend
     marcone,
     marcone_settings,
     pauses,
+    rf,
+    rf_settings,
     st,
     st_settings,
     store,

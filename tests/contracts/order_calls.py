@@ -165,6 +165,7 @@ ORDER_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     "memberships-v2 POST /memberships/sale": lambda st: st.sell_membership(SALE),
     "accounting-v2 GET /invoices": lambda st: st.list_invoices([70, 71]),
     "accounting-v2 GET /invoices (job)": lambda st: st.list_job_invoices(48213),
+    "accounting-v2 GET /invoices (customer)": lambda st: st.list_customer_invoices(11, created_since=AT),
     "accounting-v2 PATCH /invoices/{invoiceId}/items": lambda st: st.write_invoice_line(70, LINE),
     "accounting-v2 PATCH /invoices/{invoiceId}/items (change)": lambda st: st.write_invoice_line(
         70, InvoiceLine(id=5, description="x", quantity=Decimal("0.5"), unit_price=Decimal("-4.00"))

@@ -22,4 +22,7 @@ pass and the one after it are the plain command.
 - `test_killed.py`: killed before and after every write of the loop, and while it reads; every answer lost once.
 - `test_orders.py`: the purchase order, whose outcome only a person can tell; two workers at once.
 - `test_random_kills.py`: three jobs, killed at random moments, over and over.
+- `test_store_orders.py`: one store order that takes every kind of write, killed before and after each, and at reads; every
+  answer lost; two workers at once. `sales.py` has its calls, and what must stand in ServiceTitan in the end.
+- `test_samples_at_random.py`: the contract's sample orders, five times each, in random order, killed at random calls.
 """

@@ -121,6 +121,7 @@ def make_house(base: Path, prefect_server: str, sandbox: Sandbox, mail: MailServ
         root.mkdir()
         environment = {
             "TRUCKROLL_HOME": str(root),
+            "TRUCKROLL_SETTLE_S": "0.2",  # the stand-ins finish what they began within a second
             "TRUCKROLL_SHOPS": str(shops),
             "TRUCKROLL_DATABASE_URL": "",
             "PREFECT_API_URL": prefect_server,

@@ -113,7 +113,7 @@ def test_an_order_that_landed(house: CrashHouse, undisturbed: Undisturbed, kind:
 
 
 def test_killed_while_the_order_waits_for_its_turn(house: CrashHouse, undisturbed: Undisturbed) -> None:
-    """PL-54, PL-60: in the distributor's queue nothing was sent, so the next pass orders, and no person must look."""
+    """PL-60: in the distributor's queue nothing was sent, so the next pass orders, and no person must look."""
     go_on(house, ["asked"])
     prepare(house, "ordered")
     house.sandbox.post("/faults", {"match": "POST /marcone/orders/getshippingmethods", "kind": "delay", "seconds": 4})

@@ -132,6 +132,25 @@ def test_a_second_answer_is_refused(filled: Filled) -> None:
     assert status_of(filled.question) == ApprovalStatus.APPROVED
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["show", "nobody-r1"], id="show"),
+        pytest.param(["approve", "nobody-r1", "--by", "Dana Whitfield"], id="approve"),
+        pytest.param(["reject", "nobody-r1", "--by", "Dana Whitfield"], id="reject"),
+    ],
+)
+def test_a_question_that_is_not_there_is_said_to_people_and_to_programs(filled: Filled, arguments: list[str]) -> None:
+    """One object on stdout, the words on stderr, and the exit code of a failure."""
+    result = say("approvals", *arguments, "--json")
+    assert result.exit_code == 1
+    assert read(result) == {
+        "error": "There is no question nobody-r1.",
+        "fix": "`truckroll approvals list` shows the open ones.",
+    }
+    assert "There is no question nobody-r1." in say("approvals", *arguments).stderr
+
+
 def test_held_work_is_listed_and_released(filled: Filled) -> None:
     (listed,) = read(say("held", "list", "--json"))["held"]
     assert set(listed) >= HELD_KEYS

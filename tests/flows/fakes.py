@@ -12,7 +12,17 @@ from connectors.limits import Turn
 from models.address import Address
 from models.base import JobRef
 from models.errors import AmbiguousWriteError, NotFoundError
-from models.job import Board, Contact, DiagnosedPart, Diagnoses, DiagnosisPlace, JobState, JobView, PublishReport, Technician
+from models.job import (
+    Board,
+    Contact,
+    DiagnosedPart,
+    Diagnoses,
+    DiagnosisPlace,
+    JobState,
+    JobView,
+    PublishReport,
+    Technician,
+)
 from models.order import PurchaseOrder
 from models.part import BranchStock, Candidate, LineState, OrderStatus, PartRef, Placement, TrackingEvent
 
@@ -115,6 +125,7 @@ class FakeMarcone:
     queue: asyncio.Event = field(default_factory=_open_gate)
     """Set while calls may go; an order waits here for its turn."""
     queued: int = 0
+    has_queued: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def match(self, number: str, *, ship_to_zip: str, make: str = "") -> tuple[Candidate, ...]:
         if number not in self.parts:
@@ -126,6 +137,7 @@ class FakeMarcone:
 
     async def take_turn(self) -> Turn:
         self.queued += 1
+        self.has_queued.set()
         await self.queue.wait()
         return Turn()
 

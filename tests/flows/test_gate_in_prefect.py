@@ -20,6 +20,7 @@ from flows.parts_loop import parts_loop
 from flows.running import run_process
 from models.approval import Answer, ApprovalStatus
 from models.base import utc_now
+from models.job import DiagnosisPlace
 from models.request import Stage
 from tasks.approvals import answer_question
 from tasks.diagnosis import find_diagnosed_parts
@@ -222,18 +223,35 @@ async def test_an_expired_question_ends_its_run_and_orders_nothing(world: World)
     assert world.marcone.orders == []
 
 
-async def test_a_run_that_failed_twice_is_followed_by_a_third(world: World) -> None:
-    """A long outage ends run after run; each is followed by another until one finishes."""
+async def test_a_run_that_failed_again_and_again_is_followed_by_another_ever_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PL-59: a long outage ends run after run; another follows at once, then after 5, 15 and 60 minutes."""
     run = await a_run(world)
-    run_id = run.id
-    for _ in range(2):
+    run_id, now = run.id, [utc_now()]
+    world.books.audit._now = lambda: now[0]
+    monkeypatch.setattr("flows.reconcile.utc_now", lambda: now[0])
+    for pause in (0, 5, 15, 60):
         async with get_client() as client:
             await client.set_flow_run_state(run_id, Failed(), force=True)
-        await world.books.requests.update(REQUEST, flow_run_id=str(run_id))
         await run_process("diagnosis-watch", "demo")
-        report = await run_process("reconcile", "demo")
-        assert "restarted" in [item.outcome for item in report.items]
+        if pause:
+            now[0] += timedelta(minutes=pause, seconds=-1)
+            assert [item.outcome for item in (await run_process("reconcile", "demo")).items] == ["waiting"]
+            now[0] += timedelta(seconds=1)
+        assert [item.outcome for item in (await run_process("reconcile", "demo")).items] == ["restarted"]
         following = UUID((await request_of(world)).flow_run_id)
         assert following != run_id
         run_id = following
     assert await go_on(run_id) == "Suspended"
+
+
+async def test_the_run_of_a_part_taken_off_the_job_is_woken_and_ends(world: World) -> None:
+    """PL-12: no run sleeps over a question that nobody can answer any more."""
+    run = await a_run(world)
+    await go_on(run.id)
+    world.jobs.diagnoses, world.jobs.places = [], [DiagnosisPlace(prefix="fake/48213/", words="estimate 1")]
+    await run_process("diagnosis-watch", "demo")
+    assert [item.outcome for item in (await run_process("reconcile", "demo")).items] == ["woken"]
+    assert await go_on(run.id) == "Completed"
+    assert (await request_of(world)).stage == Stage.TAKEN_OUT

@@ -19,8 +19,7 @@ from tests.flows.test_parts_loop import QUESTION, answer, asked, one_pass, reque
 async def _canceled_in_the_queue(world: World) -> None:
     world.marcone.queue.clear()
     order = asyncio.create_task(place_order.fn("demo", QUESTION, "48213-1", "48213"))
-    while not world.marcone.queued:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(world.marcone.has_queued.wait(), 30)
     order.cancel()
     with pytest.raises(asyncio.CancelledError):
         await order
@@ -28,7 +27,7 @@ async def _canceled_in_the_queue(world: World) -> None:
 
 
 async def test_killed_while_the_order_waits_for_its_turn_the_next_pass_orders(world: World) -> None:
-    """PL-54, PL-60: nothing was sent, so the approval is unused, nothing is unresolved, and the order goes out once."""
+    """PL-60: nothing was sent, so the approval is unused, nothing is unresolved, and the order goes out once."""
     await asked(world)
     await answer(world)
     await _canceled_in_the_queue(world)

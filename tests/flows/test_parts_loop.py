@@ -13,7 +13,7 @@ from models.address import Address
 from models.approval import Answer, ApprovalStatus, Refused
 from models.base import utc_now
 from models.errors import ContractError, RejectedError, TransientError, TruckrollError, UnauthorizedError
-from models.job import Board, Contact, JobState, NotLanded, PublishReport
+from models.job import Board, Contact, DiagnosisPlace, JobState, NotLanded, PublishReport
 from models.part import BranchStock, PartRef, Placement, Substitution
 from models.report import RunItem
 from models.request import Stage
@@ -442,6 +442,27 @@ async def test_an_order_that_surely_did_not_land_is_asked_anew_under_a_new_numbe
     assert [order.po_number for order in world.marcone.orders] == ["48213-1", "48213-1-R2"]
 
 
+async def test_a_word_on_a_lost_order_counts_whole_or_not_at_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PL-60: killed while it is taken down, the person can say it again."""
+    world.marcone.lose_answer = True
+    await asked(world)
+    await answer(world)
+    await one_pass()
+    [entry] = await world.books.held.list("demo")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.books.requests, "move_in", killed)
+        with pytest.raises(KeyboardInterrupt):
+            await held.retry(world.books, entry.id or 0, placed=("90000001",))
+    assert (await request_of(world)).stage == Stage.UNRESOLVED
+    await held.retry(world.books, entry.id or 0, placed=("90000001",))
+    assert [item.outcome for item in await one_pass()] == ["ordered"]
+    assert len(world.marcone.orders) == 1
+
+
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -507,6 +528,26 @@ async def test_a_vendor_that_is_away_stays_on_the_list_until_it_was_asked_again(
     assert [entry.record for entry in await world.books.held.list("demo")] == ["Marcone"]
 
 
+@pytest.mark.parametrize("is_approved", [False, True], ids=["its question was open", "it was approved"])
+async def test_a_number_corrected_on_the_job_ends_the_question_about_the_old_one(
+    world: World,
+    is_approved: bool,
+) -> None:
+    """PL-12, PL-13: one diagnosis stands in the field, so one part can be ordered."""
+    field = DiagnosisPlace(prefix="fake/48213/field/", words='job 48213, field "Part number"')
+    world.marcone.parts["NEW12345"] = (a_candidate("NEW12345"),)
+    world.jobs.places = [field]
+    world.jobs.diagnoses = [a_diagnosis(source_key=f"{field.prefix}WPW10348269")]
+    await one_pass("diagnosis-watch")
+    if is_approved:
+        await answer(world)
+    world.jobs.diagnoses = [a_diagnosis("NEW12345", source_key=f"{field.prefix}NEW12345")]
+    assert [item.outcome for item in await one_pass("diagnosis-watch")] == ["awaiting_approval"]
+    assert (await request_of(world)).stage == Stage.TAKEN_OUT
+    assert [item.outcome for item in await one_pass()] == ["awaiting_approval"]
+    assert world.marcone.orders == []
+
+
 async def test_a_note_the_job_refused_is_held_and_written_on_retry(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -522,6 +563,39 @@ async def test_a_note_the_job_refused_is_held_and_written_on_retry(
     assert (entry.process, "locked" in entry.reason) == ("job-board", True)
 
     monkeypatch.setattr(world.jobs, "publish", works)
+    await held.retry(world.books, entry.id or 0)
+    await one_pass()
+    assert "waits for approval" in world.jobs.notes[-1]
+    assert await world.books.held.list("demo") == []
+
+
+@pytest.mark.parametrize("step", ["effects.look_again_in", "held.release_in"])
+async def test_a_retry_that_was_killed_leaves_the_note_on_the_held_list(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """PL-59: a retry happens whole or not at all: afterwards the person simply says it again."""
+    works = world.jobs.publish
+
+    async def refuses(board: Board, *, look_first: bool = False) -> PublishReport:
+        return PublishReport(not_landed=(NotLanded(what="note", why="the job is locked", fix="Unlock it."),))
+
+    monkeypatch.setattr(world.jobs, "publish", refuses)
+    await asked(world)
+    monkeypatch.setattr(world.jobs, "publish", works)
+    [entry] = await world.books.held.list("demo")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    part, name = step.split(".")
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(world.books, part), name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            await held.retry(world.books, entry.id or 0)
+    await one_pass()
+    assert [one.id for one in await world.books.held.list("demo")] == [entry.id]
+    assert world.jobs.notes == []
+
     await held.retry(world.books, entry.id or 0)
     await one_pass()
     assert "waits for approval" in world.jobs.notes[-1]

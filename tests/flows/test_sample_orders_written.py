@@ -96,6 +96,19 @@ def job_invoice(made: Passed, job: dict[str, Any]) -> dict[str, Any]:
     return next(row for row in made.after["invoices"] if row["id"] == job["invoiceId"])
 
 
+def paid_on(made: Passed, invoice: int) -> list[tuple[str, Decimal]]:
+    """Return the payments on an invoice, each whole: its type, "store" for the shop's own, and its amount."""
+    ours = samples.sample_file()["settings"]["payment_type"]
+    names = {row["id"]: row["name"] for row in made.after["payment_types"]}
+    found = []
+    for one in made.new("payments"):
+        on = [part["invoiceId"] for part in one["splits"]]
+        if invoice in on:
+            assert on == [invoice]
+            found.append(("store" if names[one["typeId"]] == ours else names[one["typeId"]], Decimal(one["amount"])))
+    return found
+
+
 def named(made: Passed, records: str, ids: list[int]) -> list[str]:
     names = {row["id"]: row["name"] for row in made.after[records]}
     return sorted(names[one] for one in ids)
@@ -231,8 +244,9 @@ def test_its_invoice_comes_to_the_order_s_total_to_the_cent(delivered: Delivered
     made = written(delivered, n)
     for kind, job in jobs_of(made).items():
         invoice = job_invoice(made, job)
+        paid = paid_on(made, invoice["id"])
         if kind == "service":
-            assert (invoice["lines"], invoice["total"]) == ([], "0.00")
+            assert (invoice["lines"], invoice["total"], paid) == ([], "0.00", [])
             continue
         total = product_total(made.order)
         assert Decimal(invoice["total"]) == total
@@ -248,19 +262,10 @@ def test_its_invoice_comes_to_the_order_s_total_to_the_cent(delivered: Delivered
         rest = Counter(lines) - Counter(sold)
         assert {code for code, *_ in rest} <= {"STORE-DISCOUNT", "STORE-SHIPPING"}
         assert Decimal(invoice["tax"]) == Decimal(made.order["tax_total"])
-        paid = [
-            (one["typeId"], Decimal(one["amount"]), [part["invoiceId"] for part in one["splits"]])
-            for one in made.new("payments")
-        ]
-        [cash] = [
-            row["id"]
-            for row in made.after["payment_types"]
-            if row["name"] == samples.sample_file()["settings"]["payment_type"]
-        ]
-        assert paid == ([] if made.expect.get("payment") == "none" else [(cash, total, [invoice["id"]])])
+        assert paid == ([] if made.expect.get("payment") == "none" else [("store", total)])
         assert Decimal(invoice["balance"]) == 0
-    if "product" not in jobs_of(made):
-        assert made.new("payments") == []
+    paying = [part["invoiceId"] for one in made.new("payments") for part in one["splits"]]
+    assert set(paying) <= {row["id"] for row in made.new("invoices")}
 
 
 @each_sample
@@ -298,18 +303,22 @@ def test_its_items_are_in_the_pricebook_once(delivered: Delivered, n: int) -> No
 
 @each_sample
 def test_its_memberships_are_sold(delivered: Delivered, n: int) -> None:
-    """OI-66: each piece of each membership line, by its type and its sale task; nothing else sells one."""
+    """OI-63, OI-66: each piece of each membership line, by its type and sale task, its invoice paid; none besides."""
     made = written(delivered, n)
-    sold = Counter[tuple[int, int]]()
+    sold = Counter[tuple[int, int, Decimal]]()
     if "service" in kinds_of(n, made.expect):
         for line in made.order["line_items"]:
             if line["kind"] == "membership":
                 link = line["servicetitan"]
-                sold[link["membership_type_id"], link["sale_task_id"]] += line["quantity"]
+                piece = Decimal(line["total"]) / line["quantity"]
+                sold[link["membership_type_id"], link["sale_task_id"], piece] += line["quantity"]
     invoices = {row["membershipId"]: row for row in made.new("invoices") if row["membershipId"]}
-    there = Counter(
-        (one["membershipTypeId"], invoices[one["id"]]["lines"][0]["skuId"]) for one in made.new("memberships")
-    )
+    there = Counter[tuple[int, int, Decimal]]()
+    for one in made.new("memberships"):
+        invoice = invoices[one["id"]]
+        [(how, amount)] = paid_on(made, invoice["id"])
+        assert (how, Decimal(invoice["balance"])) == ("store", 0)
+        there[one["membershipTypeId"], invoice["lines"][0]["skuId"], amount] += 1
     assert there == sold
     assert bool(sold) is ("membership" in made.expect)
     jobs = jobs_of(made).values()
@@ -363,10 +372,13 @@ def test_all_of_them_make_one_record_each(delivered: Delivered) -> None:
     assert grown["jobs"] == sum(len(kinds_of(made.n, made.expect)) for made in writes)
     products = [made for made in writes if "product" in kinds_of(made.n, made.expect)]
     free = sum(made.expect.get("payment") == "none" for made in products)
-    assert grown["payments"] == len(products) - free
+    plans = [made for made in writes if made.new("memberships")]
+    pieces = sum(len(made.new("memberships")) for made in plans)
+    assert grown["payments"] == len(products) - free + pieces
     sold = sum((product_total(made.order) for made in products), Decimal(0))
     assert sum(Decimal(row["total"]) for row in last["invoices"] if row["jobId"]) == sold
-    assert sum(Decimal(row["amount"]) for row in last["payments"]) == sold
+    plan_money = sum((Decimal(made.order["grand_total"]) for made in plans), Decimal(0))
+    assert sum(Decimal(row["amount"]) for row in last["payments"]) == sold + plan_money
 
 
 def test_delivered_once_more_they_change_nothing(delivered: Delivered) -> None:

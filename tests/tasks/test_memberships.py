@@ -1,4 +1,4 @@
-"""Memberships the store sold are sold in ServiceTitan, each once."""
+"""Memberships the store sold are sold in ServiceTitan, each once, and the invoice of each sale is paid."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from connectors.servicetitan.memberships import MembershipSale
 from models.errors import HeldError, RejectedError
-from models.store_order import LineKind, StoreLine, StoreOrder
-from tasks.memberships import sell_memberships
+from models.order_sync import MembershipSold
+from models.store_order import LineKind, PaymentState, StoreLine, StoreOrder
+from models.tenant import PartChoices
+from tasks.memberships import pay_memberships, read_membership_terms, sell_memberships
 from tests.tasks.conftest import Counter, a_shop
-from tests.tasks.money import SERVICE_UNIT, Booked, book, lose, service_choices, short
+from tests.tasks.money import PAYMENT_TYPE, SERVICE_UNIT, Booked, book, lose, service_choices, short
 from tests.unit.orders import line, order
 
 CARE, CARE_TASK = 2101, 2201
@@ -27,8 +30,31 @@ def member(task: int = CARE_TASK, quantity: int = 1, price: str = "21.00", **cha
     return line(kind=LineKind.MEMBERSHIP, sku=f"MEM-{task}", quantity=quantity, unit_price=Decimal(price), **facts)
 
 
+async def sell_all(bought: StoreOrder, booked: Booked) -> tuple[MembershipSold, ...]:
+    terms = await read_membership_terms.fn("demo", bought)
+    return await sell_memberships.fn("demo", bought, booked.account, service_choices(), terms)
+
+
 async def sell(bought: StoreOrder, booked: Booked) -> tuple[int, ...]:
-    return await sell_memberships.fn("demo", bought, booked.account, service_choices())
+    """Sell them, and return the customer's memberships."""
+    return tuple(one.membership for one in await sell_all(bought, booked))
+
+
+async def pay(bought: StoreOrder, booked: Booked, sold: tuple[MembershipSold, ...]) -> tuple[str, ...]:
+    choices = PartChoices(kind="service", ids={"payment_type": PAYMENT_TYPE})
+    return await pay_memberships.fn("demo", bought, booked.account, choices, sold)
+
+
+async def paid_on(counter: Counter, sold: tuple[MembershipSold, ...]) -> list[tuple[str, str]]:
+    """Return what was paid on the invoice of each sale, and what is open on it; several payments are all named."""
+    invoices = {one.id: one for one in await counter.st.list_invoices(one.invoice for one in sold)}
+    said = []
+    for one in sold:
+        payments = await counter.st.list_payments([one.invoice])
+        assert {row.type_id for row in payments} <= {PAYMENT_TYPE}
+        said.append((" + ".join(f"{row.total:.2f}" for row in payments), f"{invoices[one.invoice].balance:.2f}"))
+    await counter.calls()
+    return said
 
 
 async def sales(counter: Counter) -> list[dict[str, Any]]:
@@ -138,6 +164,49 @@ async def test_a_sale_that_never_arrived_is_made_again(counter: Counter) -> None
     assert made != with_theirs[0].id
 
 
+async def test_a_lost_sale_has_the_invoice_of_its_own_sale_task(counter: Counter) -> None:
+    """OI-63, OI-67: core and add-on are of one type; each membership is kept with the invoice that made it."""
+    booked = await book(counter)
+    await lose(counter, "POST /memberships/*", times=3)
+    bought = order(member(CORE_TASK, price="25.00"), member(ADD_ON_TASK, 2, "9.00", id="2"))
+    sold = await sell_all(bought, booked)
+    invoices = {one.id: one for one in await counter.st.list_invoices(one.invoice for one in sold)}
+    lines = {one.id: one.activated_from_id for one in await counter.st.list_memberships([booked.customer])}
+    assert [invoices[one.invoice].items[0].sku_id for one in sold] == [CORE_TASK, ADD_ON_TASK, ADD_ON_TASK]
+    assert [invoices[one.invoice].items[0].id for one in sold] == [lines[one.membership] for one in sold]
+    assert await sell_all(bought, booked) == sold
+
+
+async def test_a_lost_sale_costs_two_more_calls(counter: Counter) -> None:
+    """OI-66, OI-67: what the customer has, and the invoices since the order was placed."""
+    booked = await book(counter)
+    bought = order(member())
+    terms = await read_membership_terms.fn("demo", bought)
+    await lose(counter, "POST /memberships/*")
+    await counter.calls()
+    await sell_memberships.fn("demo", bought, booked.account, service_choices(), terms)
+    assert short(await counter.calls()) == ["POST memberships/sale", "GET memberships", "GET invoices"]
+
+
+async def test_a_membership_that_people_gave_is_not_taken_for_the_sale(counter: Counter) -> None:
+    """OI-67: the sale never arrived, and somebody sold another plan of that type meanwhile."""
+    booked = await book(counter)
+    theirs = await counter.st.sell_membership(
+        MembershipSale(
+            customer_id=booked.customer,
+            business_unit_id=SERVICE_UNIT,
+            sale_task_id=ADD_ON_TASK,
+            duration_billing_id=ADD_ON,
+            recurring_service_action="None",
+            location_id=booked.location,
+        )
+    )
+    await counter.tell("/faults", match="POST /servicetitan/memberships/*", kind="status", status=500)
+    (made,) = await sell(order(member(CORE_TASK, price="25.00")), booked)
+    assert made != theirs.customer_membership_id
+    assert len(await held_of(counter, booked)) == 2
+
+
 async def test_two_orders_of_one_customer_at_once_each_have_their_own(counter: Counter) -> None:
     """OI-67: also when answers are lost."""
     booked = await book(counter)
@@ -147,6 +216,30 @@ async def test_two_orders_of_one_customer_at_once_each_have_their_own(counter: C
     everything = [number for some in made for number in some]
     assert sorted(everything) == sorted(number for number, _ in await held_of(counter, booked))
     assert len(everything) == 6
+
+
+async def test_the_terms_are_read_before_anything_is_written(counter: Counter) -> None:
+    """OI-66, OI-70: types and terms cost the same calls, are not read again for the sale, nor once all are sold."""
+    booked = await book(counter)
+    bought = order(member(), member(CORE_TASK, price="25.00", id="2"))
+    terms = await read_membership_terms.fn("demo", bought)
+    assert sorted(terms.values()) == [MONTHLY, CORE]
+    assert short(await counter.calls()) == [
+        "GET membership-types",
+        f"GET membership-types/{CARE}/duration-billing-items",
+        f"GET membership-types/{HOME}/duration-billing-items",
+    ]
+    await sell_memberships.fn("demo", bought, booked.account, service_choices(), terms)
+    assert short(await counter.calls()) == ["POST memberships/sale"] * 2
+    assert await read_membership_terms.fn("demo", bought) == {}
+    assert await counter.calls() == []
+
+
+async def test_lines_of_one_sale_task_each_have_their_own_term(counter: Counter) -> None:
+    """OI-66: a plan billed by the month and one by the year on one order."""
+    booked = await book(counter)
+    await sell(order(member(), member(price="229.00", id="2")), booked)
+    assert [one["durationBillingId"] for one in await sales(counter)] == [MONTHLY, YEARLY]
 
 
 async def test_an_unknown_membership_type_is_held(counter: Counter) -> None:
@@ -187,3 +280,94 @@ async def test_a_refused_sale_is_told_in_servicetitan_s_words(counter: Counter) 
     with pytest.raises(RejectedError, match="not sold like this"):
         await sell(order(member(sale_task_id=CORE_TASK)), booked)
     assert await held_of(counter, booked) == []
+
+
+async def test_the_invoice_of_each_sale_is_paid(counter: Counter) -> None:
+    """OI-63: one call reads them all, one payment for each, and nothing is open; done again only the look is made."""
+    booked = await book(counter)
+    bought = order(member(CORE_TASK, price="25.00"), member(ADD_ON_TASK, 2, "9.00", id="2"))
+    sold = await sell_all(bought, booked)
+    await counter.calls()
+    assert await pay(bought, booked, sold) == ()
+    assert short(await counter.calls()) == ["GET invoices", *["POST payments"] * 3]
+    assert await paid_on(counter, sold) == [("25.00", "0.00"), ("9.00", "0.00"), ("9.00", "0.00")]
+    assert await pay(bought, booked, sold) == ()
+    assert short(await counter.calls()) == ["GET invoices"]
+    assert await paid_on(counter, sold) == [("25.00", "0.00"), ("9.00", "0.00"), ("9.00", "0.00")]
+
+
+@pytest.mark.parametrize("skip", range(3))
+async def test_a_payment_whose_answer_was_lost_is_found(counter: Counter, skip: int) -> None:
+    """OI-63, OI-67: also beside equal payments on the other sales of the order."""
+    booked = await book(counter)
+    bought = order(member(quantity=3))
+    sold = await sell_all(bought, booked)
+    await lose(counter, "POST /accounting/v2/tenant/*/payments", skip=skip)
+    assert await pay(bought, booked, sold) == ()
+    assert await paid_on(counter, sold) == [("21.00", "0.00")] * 3
+
+
+async def test_a_payment_is_what_the_store_collected_and_a_difference_is_told(counter: Counter) -> None:
+    """OI-63: with the line's discount and tax; the warning names the invoice and both amounts."""
+    booked = await book(counter)
+    bought = order(member(quantity=2, discount_total=Decimal("5.01"), tax_total=Decimal("1.00")), member(id="2"))
+    sold = await sell_all(bought, booked)
+    told = (
+        f"invoice {sold[0].invoice} of a membership comes to $21.00, the store collected $19.00 for it",
+        f"invoice {sold[1].invoice} of a membership comes to $21.00, the store collected $18.99 for it",
+    )
+    assert await pay(bought, booked, sold) == told
+    assert await paid_on(counter, sold) == [("19.00", "2.00"), ("18.99", "2.01"), ("21.00", "0.00")]
+    assert await pay(bought, booked, sold) == told
+
+
+@pytest.mark.parametrize(
+    "bought",
+    [
+        pytest.param(order(member(discount_total=Decimal("21.00"))), id="free"),
+        pytest.param(order(member(), payment_state=PaymentState.AUTHORIZED), id="not paid"),
+    ],
+)
+async def test_what_the_store_did_not_collect_is_not_paid(counter: Counter, bought: StoreOrder) -> None:
+    """OI-63: no call, and no payment type is needed."""
+    booked = await book(counter)
+    sold = await sell_all(bought, booked)
+    await counter.calls()
+    assert await pay_memberships.fn("demo", bought, booked.account, service_choices(), sold) == ()
+    assert await counter.calls() == []
+
+
+async def test_an_invoice_that_is_gone_is_held_before_the_first_payment(counter: Counter) -> None:
+    """OI-63, OI-70."""
+    booked = await book(counter)
+    bought = order(member(), member(id="2"))
+    first, second = await sell_all(bought, booked)
+    gone = MembershipSold(membership=second.membership, invoice=99)
+    with pytest.raises(
+        HeldError, match=f"no active invoice 99, which the sale of membership {gone.membership}"
+    ) as held:
+        await pay(bought, booked, (first, gone))
+    assert held.value.field == "invoice"
+    assert await counter.st.list_payments([first.invoice]) == ()
+
+
+async def test_a_refused_payment_is_told_and_recorded_later(counter: Counter) -> None:
+    """OI-63, OI-70: the payment type was switched off meanwhile."""
+    booked = await book(counter)
+    bought = order(member())
+    sold = await sell_all(bought, booked)
+    await counter.tell("/servicetitan/settings", kind="payment_type", name="Contractor Commerce", active=False)
+    with pytest.raises(RejectedError, match="payment type is not active"):
+        await pay(bought, booked, sold)
+    await counter.tell("/servicetitan/settings", kind="payment_type", name="Contractor Commerce", active=True)
+    await pay(bought, booked, sold)
+    assert await paid_on(counter, sold) == [("21.00", "0.00")]
+
+
+async def test_two_workers_at_once_pay_once(counter: Counter) -> None:
+    """OI-63, OI-67."""
+    booked = await book(counter)
+    bought = order(member(quantity=2))
+    sold = await sell_all(bought, booked)
+    await asyncio.gather(*(pay(bought, booked, sold) for _ in range(3)))
+    assert await paid_on(counter, sold) == [("21.00", "0.00")] * 2
