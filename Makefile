@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 PACKAGES := connectors decisions deployments flows models sandbox store tasks
 ARGS ?=
+WORKERS ?= 2
 
 .PHONY: setup demo test test-crash test-e2e check format bench
 
@@ -22,7 +23,7 @@ demo: $(STAMP)
 	@$(BIN)/truckroll demo $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
 test-crash: $(STAMP)
 	$(BIN)/python -m pytest -m crash $(ARGS)

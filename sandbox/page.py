@@ -18,7 +18,7 @@ from sandbox.marcone.warehouses import WAREHOUSES
 from sandbox.page_parts import TIMES, InvoiceBox, invoice_box, money, place_line, tag_names, visit_line, when
 from sandbox.page_referrals import referral_content
 from sandbox.page_sales import memberships_of, sale_card
-from sandbox.servicetitan.records import Customer, Job
+from sandbox.servicetitan.records import Contact, Customer, Job, Location
 from sandbox.servicetitan.shop_records import Item
 from sandbox.servicetitan.state import Titan
 from sandbox.world import World, world_of
@@ -137,7 +137,7 @@ def _content(world: World) -> dict[str, Any]:
         "orders": orders,
         "parts": [_part_row(part) for part in marcone.parts.values()],
         "warehouses": list(WAREHOUSES.values()),
-        "customers": [_customer_row(titan, one) for one in islice(titan.customers.values(), CUSTOMERS_SHOWN)],
+        "customers": _customer_rows(titan),
         "customer_count": len(titan.customers),
         "items": [_item_row(one) for one in titan.items().values()],
         "sales": [sale_card(titan, one) for one in sorted(world.store.orders.values(), key=place_of, reverse=True)],
@@ -190,14 +190,22 @@ def _job_card(world: World, job: Job) -> JobCard:
     )
 
 
-def _customer_row(titan: Titan, customer: Customer) -> CustomerRow:
+def _customer_rows(titan: Titan) -> list[CustomerRow]:
+    """Return the first customers; their contacts and places are gathered in one pass, for there may be many others."""
+    shown = {one.id: one for one in islice(titan.customers.values(), CUSTOMERS_SHOWN)}
+    contacts = [one for one in titan.contacts.values() if one.customer_id in shown]
+    places = [one for one in titan.locations.values() if one.customer_id in shown]
+    return [_customer_row(titan, one, contacts, places) for one in shown.values()]
+
+
+def _customer_row(titan: Titan, customer: Customer, contacts: list[Contact], locations: list[Location]) -> CustomerRow:
     merged = titan.customers.get(customer.merged_to_id or 0)
     remark = f"merged into {merged.name}" if merged else "" if customer.active else "inactive"
-    places = [one.address for one in titan.locations.values() if one.customer_id == customer.id]
+    places = [one.address for one in locations if one.customer_id == customer.id]
     return CustomerRow(
         name=customer.name,
         remark=remark,
-        contacts=[one.value for one in titan.contacts.values() if one.customer_id == customer.id and one.active],
+        contacts=[one.value for one in contacts if one.customer_id == customer.id and one.active],
         places=[place_line(one) for one in places],
         tags=tag_names(titan, customer.tag_type_ids),
         memberships=[f"{one.name}, {one.status.lower()}" for one in memberships_of(titan, customer)],

@@ -19,6 +19,7 @@ from models.base import utc_now
 from models.errors import HeldError, NotFoundError
 from models.order_change import Adjustment, ChangeApproval, ChangeTerms, ConcernedJob, JobToCancel
 from models.order_sync import BookedJob, WrittenPart
+from models.store_order import StoreOrder
 from models.tables import StoreOrderRow
 from store import Books
 from store.effect_rows import DONE
@@ -26,7 +27,7 @@ from store.effects import ID, model_codec
 from tasks.house import House, open_house
 from tasks.order_records import order_of
 from tasks.step import step
-from tasks.store_jobs import job_effect
+from tasks.store_jobs import find_job, job_effect
 
 CANCELED = "Canceled"
 _OVER = (CANCELED, "Completed")
@@ -46,11 +47,20 @@ async def _written(house: House, row: StoreOrderRow) -> list[WrittenPart]:
     kept = {part.kind: part for part in (WrittenPart.model_validate(each) for each in row.parts)}
     for kind in ("product", "service"):
         if kind not in kept:
-            booked = await house.books.effects.status(job_effect(house.shop.name, order_of(row), kind))
-            if booked is not None and booked.status == DONE:
-                job = model_codec(BookedJob).load(booked.reference)
+            job = await _booked(house, order_of(row), kind)
+            if job is not None:
                 kept[job.kind] = WrittenPart(kind=job.kind, job=job.job, number=job.number, invoice=job.invoice)
     return [kept[kind] for kind in sorted(kept)]
+
+
+async def _booked(house: House, order: StoreOrder, kind: str) -> BookedJob | None:
+    """Return the job of a part; one whose answer was lost is looked for, because it may be there all the same."""
+    begun = await house.books.effects.status(job_effect(house.shop.name, order, kind))
+    if begun is None:
+        return None
+    if begun.status == DONE:
+        return model_codec(BookedJob).load(begun.reference)
+    return await find_job(house, order, kind)
 
 
 async def _read_job(house: House, part: WrittenPart) -> ConcernedJob:

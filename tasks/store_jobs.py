@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from connectors.servicetitan.booking_schemas import NewJob, NewVisit
-from connectors.servicetitan.external import ExternalKey, external_value
+from connectors.servicetitan.external import ExternalKey, NewExternalData, external_value
 from connectors.servicetitan.schemas import Job
 from connectors.servicetitan.texts import as_html
 from decisions.order_plan import PartPlan
 from models.order_sync import BookedJob, CustomerAccount
 from models.store_order import StoreOrder
 from store.effects import model_codec
-from tasks.house import open_house
+from tasks.house import House, open_house
 from tasks.step import step
 
 JOB_KEY = "truckroll-job"
@@ -24,20 +24,32 @@ async def book_job(shop: str, order: StoreOrder, plan: PartPlan, account: Custom
     Its invoice is there at once. Raises: RejectedError with ServiceTitan's words; TransientError.
     """
     async with open_house(shop) as house:
-        ours = ExternalKey(house.shop.need_servicetitan().external_data_guid, JOB_KEY)
         kind = plan.part.kind.value
-        value = external_value(f"{order.id}/{kind}")
 
         async def create() -> BookedJob:
-            return _booked(kind, await house.servicetitan.create_job(_new_job(order, plan, account, ours, value)))
+            draft = _new_job(order, plan, account, _mark(house).holding(_value(order, kind)))
+            return _booked(kind, await house.servicetitan.create_job(draft))
 
         async def find() -> BookedJob | None:
-            found = await house.servicetitan.list_jobs_by_external_data(ours, [value])
-            return _booked(kind, min(found, key=lambda job: job.id)) if found else None
+            return await find_job(house, order, kind)
 
         return await house.books.effects.once(
             job_effect(shop, order, kind), create=create, find=find, codec=model_codec(BookedJob), wait_s=30
         )
+
+
+async def find_job(house: House, order: StoreOrder, kind: str) -> BookedJob | None:
+    """Look for the job of a part by our external data; None when it is not there."""
+    found = await house.servicetitan.list_jobs_by_external_data(_mark(house), [_value(order, kind)])
+    return _booked(kind, min(found, key=lambda job: job.id)) if found else None
+
+
+def _mark(house: House) -> ExternalKey:
+    return ExternalKey(house.shop.need_servicetitan().external_data_guid, JOB_KEY)
+
+
+def _value(order: StoreOrder, kind: str) -> str:
+    return external_value(f"{order.id}/{kind}")
 
 
 def job_effect(shop: str, order: StoreOrder, kind: str) -> str:
@@ -45,7 +57,7 @@ def job_effect(shop: str, order: StoreOrder, kind: str) -> str:
     return f"{shop}/order/{order.id}/{kind}/job"
 
 
-def _new_job(order: StoreOrder, plan: PartPlan, account: CustomerAccount, ours: ExternalKey, value: str) -> NewJob:
+def _new_job(order: StoreOrder, plan: PartPlan, account: CustomerAccount, mark: NewExternalData) -> NewJob:
     visit, window = plan.visit, plan.visit.window
     return NewJob(
         customer_id=account.customer,
@@ -64,7 +76,7 @@ def _new_job(order: StoreOrder, plan: PartPlan, account: CustomerAccount, ours: 
             ),
         ),
         summary=as_html(plan.summary),
-        external_data=ours.holding(value),
+        external_data=mark,
         customer_po=order.number or None,
     )
 

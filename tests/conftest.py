@@ -15,3 +15,10 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 def anyio_backend() -> str:
     """Truckroll runs on asyncio."""
     return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the flows' tests together when several workers share the tests: each worker would start a Prefect server."""
+    for item in items:
+        if "tests/flows/" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("prefect"))

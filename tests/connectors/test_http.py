@@ -29,7 +29,7 @@ from connectors.errors import (
     UnauthorizedError,
     VendorError,
 )
-from connectors.http import VendorHttp
+from connectors.http import Query, VendorHttp
 from connectors.limits import Pace, Turn, Unlimited, shared_pace
 from connectors.marcone.client import Marcone
 from connectors.servicetitan.client import ServiceTitan
@@ -599,7 +599,7 @@ async def test_both_networks_send_the_same(monkeypatch: pytest.MonkeyPatch, netw
     packed = gzip.compress(b'{"price":41.10}')
     reply = _reply("200 OK", packed).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1)
     async with polite_server(reply) as (address, seen), _plain(address) as http:
-        query = {"q": "a b&c=é", "active": True, "n": 2}
+        query: Query = {"q": "a b&c=é", "active": True, "n": 2}
         assert await http.send("GET", "/users/..%2Fx", http.call("reading", is_write=False), query=query) == {
             "price": Decimal("41.10")
         }

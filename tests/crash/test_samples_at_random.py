@@ -116,7 +116,7 @@ def test_the_waves_write_what_they_should(peaceful: tuple[dict[str, Any], dict[s
     assert (len(first["asked"]), len(second["asked"])) == (0, 2)
 
 
-@pytest.mark.parametrize("seed", (1, 2))
+@pytest.mark.parametrize("seed", (1,))
 def test_five_times_in_random_order(
     make_house: MakeHouse, peaceful: tuple[dict[str, Any], dict[str, Any]], seed: int
 ) -> None:

@@ -19,7 +19,7 @@ __all__ = ["counter"]
 PLAN = {"sku": "MEM-CAHABA", "purchase_type": "subscription"}
 BOTH = {"lines": [{"sku": "FLT-16X25X1-M8"}, PLAN]}
 TYPE = {"name": "Cahaba care plan", "id": 2101}
-SERVICES_ONLY = {"products": {"enabled": False}, "payment_type": ""}
+SERVICES_ONLY: dict[str, Any] = {"products": {"enabled": False}, "payment_type": ""}
 
 
 async def writes(counter: Counter) -> list[str]:

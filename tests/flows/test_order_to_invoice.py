@@ -111,3 +111,18 @@ async def test_a_customer_merged_away_before_the_job_is_followed_on_retry(counte
     assert row is not None
     assert row.customer == other["customer_id"]
     assert (await invoice_of(counter, order.number)).total == order.grand_total
+
+
+async def test_a_cancellation_names_the_job_whose_answer_was_lost(counter: Counter) -> None:
+    """OI-67, OI-69: the job is there though nobody noted it: it is found, and put to the person who decides."""
+    order = await counter.sell(**FILTER, **ROBIN)
+    jobs = "/servicetitan/jpm/v2/tenant/1234567/jobs"
+    await counter.tell("/faults", match=f"POST {jobs}", kind="lost_answer")
+    await counter.tell("/faults", match=f"GET {jobs}", kind="status", status=400, times=None)
+    assert outcomes(await run())[order.number] in {"failed", "held"}
+    await counter.people.delete("/_sandbox/faults")
+    await counter.tell(f"/contractor-commerce/orders/{order.id}/cancel", reason="Changed my mind", refund=True)
+    assert outcomes(await run()) == {order.number: "held"}
+    [question] = await counter.books.approvals.open_changes("demo")
+    [job] = [job for job in (await counter.state())["servicetitan"]["jobs"] if job.get("customerPo") == order.number]
+    assert f"Job {job['jobNumber']} is canceled" in question.question

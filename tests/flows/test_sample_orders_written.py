@@ -317,7 +317,7 @@ def test_its_memberships_are_sold(delivered: Delivered, n: int) -> None:
     for one in made.new("memberships"):
         invoice = invoices[one["id"]]
         [(how, amount)] = paid_on(made, invoice["id"])
-        assert (how, Decimal(invoice["balance"])) == ("store", 0)
+        assert (how, Decimal(invoice["balance"])) == ("store", Decimal(0))
         there[one["membershipTypeId"], invoice["lines"][0]["skuId"], amount] += 1
     assert there == sold
     assert bool(sold) is ("membership" in made.expect)
