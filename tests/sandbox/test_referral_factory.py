@@ -555,10 +555,10 @@ class Ear(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-    def do_POST(self) -> None:  # noqa: N802 - the server calls it so
+    def do_POST(self) -> None:
         self._hear()
 
-    def do_GET(self) -> None:  # noqa: N802 - as above
+    def do_GET(self) -> None:
         self._hear()
 
     def log_message(self, *_words: Any) -> None:

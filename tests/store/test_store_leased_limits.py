@@ -99,7 +99,7 @@ async def test_the_places_of_a_dead_process_are_lost_and_not_used_twice(
     open_limiter: Opening, seconds: Seconds
 ) -> None:
     dead, alive = open_limiter(), open_limiter()
-    dead._waiting = 9  # noqa: SLF001 - nine more calls wait in it
+    dead._waiting = 9  # nine more calls wait in it
     began, granted = seconds.at, list[float]()
     await dead.acquire()
     await take(alive, 1, seconds, granted)
