@@ -83,6 +83,15 @@ PROCESSES: tuple[Process, ...] = (
         needs=ORDERS,
     ),
     Process(
+        "contact-sync",
+        "flows.contact_sync.contact_sync",
+        "Gives every customer of ServiceTitan a referral link, silently, and keeps it up to date.",
+        cron="*/15 * * * *",
+        slug="every-15-minutes",
+        one_at_a_time=True,
+        needs=("servicetitan", "referral_factory"),
+    ),
+    Process(
         "diagnosis-watch",
         "flows.diagnosis_watch.diagnosis_watch",
         "Looks for parts that technicians diagnosed on jobs, and starts the parts loop for each.",

@@ -24,6 +24,7 @@ PASSES = {
     "eta-watch": "flows.eta_watch:eta_watch",
     "reconcile": "flows.reconcile:reconcile",
     "order-to-invoice": "flows.order_to_invoice:order_to_invoice",
+    "contact-sync": "flows.contact_sync:contact_sync",
     "order-change": "flows.order_change:changes_pass",
     "settings-refresh": "flows.settings_refresh:settings_refresh",
 }

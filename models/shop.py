@@ -408,6 +408,10 @@ class Shop(Section):
         """Return [contractor_commerce]. Raises SettingsError when the file has none."""
         return self._need("contractor_commerce", self.contractor_commerce)
 
+    def need_referral_factory(self) -> ReferralFactorySettings:
+        """Return [referral_factory]. Raises SettingsError when the file has none."""
+        return self._need("referral_factory", self.referral_factory)
+
     def need_marcone(self) -> MarconeSettings:
         """Return [marcone]. Raises SettingsError when the file has none."""
         return self._need("marcone", self.marcone)

@@ -18,13 +18,14 @@ from connectors.limits import TURN_GOOD_FOR_S
 from connectors.marcone.client import Marcone
 from connectors.marcone.distributor import MarconeDistributor
 from connectors.ports import JobPlatform, PartsDistributor
+from connectors.referral_factory.client import ReferralFactory
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.job_platform import ServiceTitanJobs
 from models.errors import SettingsError
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 from store import Books
-from store.limits import SharedLimiter
+from store.limits import LeasedLimiter, SharedLimiter
 
 Client = TypeVar("Client")
 
@@ -49,6 +50,7 @@ class House:
         distributor: PartsDistributor | SettingsError,
         servicetitan: ServiceTitan | SettingsError | None = None,
         store: ContractorCommerce | SettingsError | None = None,
+        referral_factory: ReferralFactory | SettingsError | None = None,
     ) -> None:
         """Give each vendor's client, or the error that says what the shop file lacks for it."""
         self.shop = shop
@@ -57,6 +59,7 @@ class House:
         self._distributor = distributor
         self._servicetitan = servicetitan
         self._store = store
+        self._referral_factory = referral_factory
 
     @property
     def platform(self) -> JobPlatform:
@@ -79,9 +82,9 @@ class House:
         return _there(self._store, "contractor_commerce")
 
     @property
-    def has_parts_loop(self) -> bool:
-        """Whether the shop file has what the parts loop needs."""
-        return not isinstance(self._platform, SettingsError) and not isinstance(self._distributor, SettingsError)
+    def referral_factory(self) -> ReferralFactory:
+        """The referral program. Raises SettingsError."""
+        return _there(self._referral_factory, "referral_factory")
 
 
 def _there(client: Client | SettingsError | None, section: str) -> Client:
@@ -154,6 +157,7 @@ async def _build(shop: Shop, stack: AsyncExitStack) -> House:
         await _or_why(_distributor(shop, books, stack)),
         tenant,
         await _or_why(_store(shop, books, stack)),
+        await _or_why(_referral_factory(shop, books, stack)),
     )
 
 
@@ -174,6 +178,13 @@ async def _store(shop: Shop, books: Books, stack: AsyncExitStack) -> ContractorC
     account = f"contractor-commerce/{settings.api_url}/{settings.api_token!r}"
     limiter = _limiter(books, account, settings.calls_per_minute)
     return await stack.enter_async_context(ContractorCommerce.from_settings(settings, limiter=limiter))
+
+
+async def _referral_factory(shop: Shop, books: Books, stack: AsyncExitStack) -> ReferralFactory:
+    settings = shop.need_referral_factory()
+    account = f"referral-factory/{settings.api_url}/{settings.api_token!r}"
+    limiter = LeasedLimiter(books.store, account, int(settings.calls_per_minute), vendor="Referral Factory")
+    return await stack.enter_async_context(ReferralFactory.from_settings(settings, limiter=limiter))
 
 
 async def _job_platform(shop: Shop, tenant: ServiceTitan | SettingsError) -> JobPlatform:

@@ -13,6 +13,7 @@ import pytest
 
 from connectors.contractor_commerce.client import ContractorCommerce
 from connectors.limits import Unlimited
+from connectors.referral_factory.client import ReferralFactory
 from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import TokenStore
 from models.errors import SettingsError
@@ -25,11 +26,18 @@ from tasks.house import House
 
 ADDRESS = "http://127.0.0.1:8700"
 GUID = "6f0c2f0e-9d1b-4c57-8c39-0b8f8a3f7d11"
+SYNC = {"map": {"first_name": "customer.first_name", "email": "contact.email"}}
 NO_PARTS = SettingsError("This shop orders no parts.", "Add [marcone].")
 
 
-def a_shop(*, products: dict[str, Any] | None = None, services: dict[str, Any] | None = None, **store: Any) -> Shop:
-    """Return the demo shop, with changes to [contractor_commerce], its products and its services."""
+def a_shop(
+    *,
+    products: dict[str, Any] | None = None,
+    services: dict[str, Any] | None = None,
+    sync: dict[str, Any] | None = None,
+    **store: Any,
+) -> Shop:
+    """Return the demo shop, with changes to [contractor_commerce], its products and services, and the contact sync."""
     return parse_shop(
         {
             "name": "demo",
@@ -74,6 +82,11 @@ def a_shop(*, products: dict[str, Any] | None = None, services: dict[str, Any] |
                     **(services or {}),
                 },
                 **store,
+            },
+            "referral_factory": {
+                "api_url": f"{ADDRESS}/referral-factory/api/v2",
+                "api_token": "sandbox-rf-token",
+                "campaigns": [{"id": 1001, "contact_sync": {"enabled": True, **SYNC, **(sync or {})}}],
             },
         },
         "demo.toml",
@@ -139,7 +152,10 @@ async def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         store = await stack.enter_async_context(
             ContractorCommerce.from_settings(shop.need_contractor_commerce(), limiter=Unlimited(), transport=network)
         )
-        made = Counter(House(shop, books, NO_PARTS, NO_PARTS, tenant, store), people)
+        program = await stack.enter_async_context(
+            ReferralFactory.from_settings(shop.need_referral_factory(), limiter=Unlimited(), transport=network)
+        )
+        made = Counter(House(shop, books, NO_PARTS, NO_PARTS, tenant, store, program), people)
 
         async def build(*_: object) -> House:
             return made.house

@@ -1,0 +1,160 @@
+"""Contact sync: every customer of ServiceTitan gets a referral link, silently, once or ongoing.
+
+Reads like docs/processes/contact-sync.md. Nobody is notified. A page of customers is the unit of work: memory is flat,
+and a sync that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from prefect import flow
+from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.client.schemas.objects import State
+
+from decisions.contact_map import plan_mapping
+from flows.access import AWAY, note_away, note_back
+from flows.running import finish
+from flows.showing import artifact_key
+from models.errors import BusyError, HeldError, RejectedError
+from models.report import RunReport
+from models.shop import CampaignSettings
+from tasks.contact_index import refresh_contact_index
+from tasks.contact_sync import PROCESS, Pace, PageDone, check_campaign, read_mark, sync_page
+from tasks.house import House, open_house
+from tasks.order_checks import is_connected
+
+VENDORS = ("Referral Factory", "ServiceTitan")
+
+MOST_SHOWN = 500
+"""Links and skipped customers of the table in Prefect; `truckroll report links` has them all."""
+
+
+@flow(name="contact-sync", flow_run_name="contact sync - {shop}")
+async def contact_sync(shop: str) -> State[Any]:
+    """Give every new or changed customer its link in each campaign whose sync is on.
+
+    Args:
+        shop: The shop's name: the name of its file in the shops folder, without .toml.
+
+    """
+    report = RunReport(process=PROCESS, shop=shop)
+    async with open_house(shop) as house:
+        campaigns = [one for one in house.shop.need_referral_factory().campaigns if one.contact_sync.enabled]
+        if await _may_run(house, report, campaigns):
+            try:
+                # 1. What changed at customers and their contacts since the last pass.
+                await refresh_contact_index(shop)
+                for campaign in campaigns:
+                    await _sync(house, campaign, report)
+            except AWAY as error:
+                await note_away(house, error)
+                report.add(error.vendor or "vendor", "failed", str(error))
+            await note_back(house, report, VENDORS)
+    return await finish(report, for_people=("failed", "held"))
+
+
+async def _may_run(house: House, report: RunReport, campaigns: list[CampaignSettings]) -> bool:
+    """Nothing moves before both sides are connected and a campaign is configured (RF-26, RF-67)."""
+    house.shop.need_servicetitan()
+    for section in ("servicetitan", "referral_factory"):
+        if not await is_connected(house.books, house.shop, section):
+            report.add(section, "skipped", f"[{section}] is disconnected. `truckroll connect` connects it.")
+            return False
+    if not campaigns:
+        report.add(PROCESS, "skipped", "The contact sync is on in no campaign of the shop file.")
+    return bool(campaigns)
+
+
+async def _sync(house: House, campaign: CampaignSettings, report: RunReport) -> None:
+    """Sync one campaign; what is wrong with it does not stop the others."""
+    record = f"campaign {campaign.id}"
+    try:
+        async with house.books.leases.hold(f"{house.shop.name}/contact-sync/{campaign.id}"):
+            if await _is_over(house, campaign):
+                report.add(record, "unchanged", "It was to be synced once, and is. Set ongoing = true to go on.")
+                return
+            # 2. The campaign is there, and has the fields that are mapped.
+            await check_campaign(house.shop.name, campaign.id)
+            # 3. Page by page.
+            done = await _pages(house, campaign)
+            # 4. Links and skipped customers, to be read.
+            if await _show(house, campaign, report, done):
+                await _note_over(house, campaign)
+        await house.books.held.release(house.shop.name, PROCESS, record)
+    except BusyError:
+        report.add(record, "skipped", "Another run is syncing it.")
+    except (HeldError, RejectedError) as error:
+        field = error.field if isinstance(error, HeldError) else ""
+        await house.books.held.hold(house.shop.name, PROCESS, record, reason=error.message, fix=error.fix, field=field)
+        report.add(record, "held", str(error))
+
+
+async def _pages(house: House, campaign: CampaignSettings) -> list[PageDone]:
+    shop = house.shop.name
+    mapping = plan_mapping(campaign.contact_sync)
+    pace = Pace(await house.books.contact_index.waiting(shop, await read_mark(house, campaign.id, mapping)))
+    run, done = uuid4().hex, list[PageDone]()
+    artifact: UUID | None = None
+    while not done or not done[-1].is_last:
+        page = await sync_page(shop, campaign.id, len(done) + 1, run)
+        done.append(page)
+        pace.add(page.customers)
+        if page.customers:
+            artifact = await _show_progress(campaign, pace, artifact)
+    return done
+
+
+async def _show_progress(campaign: CampaignSettings, pace: Pace, artifact: UUID | None) -> UUID:
+    """Show the way so far as a bar in Prefect, with the rate and the time left (RF-40)."""
+    words = f"Campaign {campaign.id}: {pace.in_words()}"
+    if artifact is None:
+        made = await acreate_progress_artifact(
+            progress=pace.percent, key=artifact_key("contact-sync", str(campaign.id)), description=words
+        )
+        return made if isinstance(made, UUID) else UUID(str(made))
+    await aupdate_progress_artifact(artifact_id=artifact, progress=pace.percent, description=words)
+    return artifact
+
+
+async def _show(house: House, campaign: CampaignSettings, report: RunReport, done: list[PageDone]) -> bool:
+    """Show where the campaign stands. False: answers are missing, and the next pass looks for them."""
+    shop, books = house.shop.name, house.books
+    counts = await books.referrals.counts(shop, campaign.id)
+    skipped = await books.referrals.skipped(shop, campaign.id, limit=MOST_SHOWN)
+    links = await books.referrals.links(shop, campaign.id, limit=MOST_SHOWN)
+    left_out = sum(counts.skipped.values())
+    words = (
+        f"{counts.linked:,} customers have a link, {left_out:,} have none, {counts.waiting:,} wait; this pass: "
+        f"{sum(page.created for page in done):,} made, {sum(page.changed for page in done):,} changed, "
+        f"{sum(page.refused for page in done):,} refused"
+    )
+    await acreate_table_artifact(
+        key=artifact_key("referral-links", shop, str(campaign.id)),
+        table=[
+            *({"customer": str(one.customer), "link": one.url, "why none": ""} for one in links),
+            *({"customer": str(one.customer), "link": "", "why none": one.why} for one in skipped),
+        ],
+        description=f"Referral links of campaign {campaign.id}: {words}. All of them: `truckroll report links`.",
+    )
+    is_whole = not counts.waiting and not any(page.unknown for page in done)
+    report.add(f"campaign {campaign.id}", "synced" if is_whole else "failed", words)
+    return is_whole
+
+
+async def _is_over(house: House, campaign: CampaignSettings) -> bool:
+    """Tell whether a sync that was to run once has run, with this same map (RF-39)."""
+    if campaign.contact_sync.ongoing:
+        return False
+    kept = await house.books.cursors.get(house.shop.name, _once(campaign))
+    return kept == plan_mapping(campaign.contact_sync).fingerprint
+
+
+async def _note_over(house: House, campaign: CampaignSettings) -> None:
+    fingerprint = plan_mapping(campaign.contact_sync).fingerprint
+    await house.books.cursors.set(house.shop.name, _once(campaign), fingerprint)
+
+
+def _once(campaign: CampaignSettings) -> str:
+    return f"referral_factory/{campaign.id}/contacts/once"
