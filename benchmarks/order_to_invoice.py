@@ -4,9 +4,10 @@ Against the sandbox over real HTTP, with Prefect's own server, in three passes o
 
     python benchmarks/order_to_invoice.py [--few 50] [--many 500]
 
-New buyers with one filter each, taxed; then the same buyers again (known customer, known SKU). What matters are ratios: vendor
-calls a second over the shop's limit (close to 1: the limit bounds the pass), our CPU per order over the time the limit allows
-an order (below 1: we could go faster than we may), and the peak memory of the long pass over the short one's (flat: close to 1).
+New buyers with one filter each, taxed; then the same buyers again (known customer, known SKU). What matters are ratios:
+vendor calls a second over the shop's limit (close to 1: the limit bounds the pass), our CPU per order over the time the
+limit allows an order (below 1: we could go faster than we may), and the peak memory of the long pass over the short one's
+(flat: close to 1).
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def main() -> None:
             sell(house, count, tax_rate="0")
             rows.append(measure(house, "known buyers, untaxed", count))
     print(
-        f"{'':>22} {'orders':>7} {'calls':>6} {'seconds':>8} {'orders/s':>9} {'calls/s':>8} {'of limit':>9} {'CPU ms/order':>13} {'of allowed':>11} {'peak MB':>8}"
+        f"{'':>22} {'orders':>7} {'calls':>6} {'seconds':>8} {'orders/s':>9} {'calls/s':>8} {'of limit':>9} "
+        f"{'CPU ms/order':>13} {'of allowed':>11} {'peak MB':>8}"
     )
     for row in rows:
         print(

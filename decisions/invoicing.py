@@ -162,27 +162,36 @@ class MembershipSale:
 def split_cart(order: StoreOrder) -> tuple[Part, ...]:
     """Split the cart into its product part and its service part, products first (OI-19, answers, "mixed cart").
 
-    Shipping, and tax that is on no line, go with the products; a discount on the whole order is shared by what the
-    lines cost. A line of unknown kind is no product, so that no invoice is built of it; intake holds such an order.
+    Shipping with its own discounts, and tax that is on no line, go with the first part; a discount on the whole order
+    is shared by what the lines cost. A line of unknown kind is no product, so that no invoice is built of it; intake
+    holds such an order.
     """
     groups = {
         PartKind.PRODUCT: tuple(line for line in order.lines if line.kind is LineKind.PRODUCT),
         PartKind.SERVICE: tuple(line for line in order.lines if line.kind is not LineKind.PRODUCT),
     }
     kinds = [kind for kind, lines in groups.items() if lines]
+    costs = [sum((line.total for line in groups[kind]), _ZERO) for kind in kinds]
     left = order.discount_total - sum((line.discount_total for line in order.lines), _ZERO)
-    shares = allocate(left, [sum((line.total for line in groups[kind]), _ZERO) for kind in kinds])
+    off_shipping = _off_shipping(order, left, sum(costs, _ZERO))
+    shares = allocate(left - off_shipping, costs)
     tax_left = order.tax_total - sum((line.tax_total for line in order.lines), _ZERO)
     return tuple(
         Part(
             kind=kind,
             lines=groups[kind],
-            discount=sum((line.discount_total for line in groups[kind]), share),
+            discount=sum((line.discount_total for line in groups[kind]), share + (off_shipping if first else _ZERO)),
             shipping=order.shipping_total if first else _ZERO,
             tax=sum((line.tax_total for line in groups[kind]), tax_left if first else _ZERO),
         )
         for kind, share, first in zip(kinds, shares, [True, False], strict=False)
     )
+
+
+def _off_shipping(order: StoreOrder, left: Decimal, costs: Decimal) -> Decimal:
+    """Return what of the order's own discounts is off the shipping: what is called so, or is more than the lines."""
+    named = sum((discount.amount for discount in order.discounts if discount.kind == "shipping"), _ZERO)
+    return min(max(named, left - costs, _ZERO), order.shipping_total, left)
 
 
 def allocate(amount: Decimal, weights: Sequence[Decimal]) -> tuple[Decimal, ...]:

@@ -50,7 +50,7 @@ app.command("run")(run.run)
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(held.app, name="held")
 app.command("status")(status.status)
-app.command("report")(report.report)
+app.add_typer(report.app, name="report")
 app.command("audit")(audit.audit)
 
 

@@ -69,7 +69,7 @@ PROCESSES: tuple[Process, ...] = (
     Process(
         "order-change",
         "flows.order_change.order_change",
-        "One order that was canceled, refunded or edited after it was written. Waits, suspended, for a person's answer.",
+        "One order that changed in the store after it was written. Waits, suspended, for a person's answer.",
         begins="when an order changed after it was written",
         needs=ORDERS,
     ),

@@ -19,7 +19,18 @@ from prefect.logging import get_run_logger
 from decisions.invoicing import PartKind, membership_sales
 from decisions.lanes import lanes
 from decisions.matching import Matched, NeedsReview, NewCustomer, keys_of
-from decisions.order_intake import Hold, Ignore, Intake, Propose, Reason, Sync, Wait, decide_intake, like_orders
+from decisions.order_intake import (
+    Hold,
+    Ignore,
+    Intake,
+    Propose,
+    Reason,
+    Sync,
+    Wait,
+    decide_intake,
+    is_taken_back,
+    like_orders,
+)
 from decisions.order_plan import PartPlan, all_tags, plan_order
 from decisions.words import as_sentence, listed, money
 from flows.access import AWAY, note_away, note_back
@@ -61,7 +72,9 @@ from tasks.order_checks import accounting_is_confirmed, is_connected
 from tasks.order_records import (
     MatchedBy,
     begin,
+    has_job,
     hold,
+    is_unfinished,
     neighbours_of,
     order_of,
     remember_account,
@@ -282,6 +295,14 @@ async def _decide(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
             await settle(house, order, stage, why, reason=reason)
             return RunItem(id=row.number, outcome="ignored", reason=why)
         case Propose(change=change, why=why):
+            if is_taken_back(order) and not await has_job(house, order):
+                why = "It was cancelled or refunded before a job was booked for it."
+                await settle(house, order, OrderStage.IGNORED, why, reason=Reason.CANCELED)
+                return RunItem(id=row.number, outcome="ignored", reason=why)
+            if row.written and is_unfinished(row) and not is_taken_back(order):
+                # What was begun is finished first: nobody could judge a change of half an order.
+                await _write(desk, row, StoreOrder.model_validate(row.written), ())
+                row = await house.books.store_orders.get(house.shop.name, order.id) or row
             approval = await propose_change(house, row, order, intake)
             reason_text = f"{change.value}: {why} `truckroll approvals show {approval}` says what will be done."
             return RunItem(id=row.number, outcome="held", reason=reason_text)

@@ -38,8 +38,16 @@ async def write_lines(
     lines = [_shown_as(line, items) for line in plan.lines]
     async with open_house(shop) as house:
         for at in range(len(lines)):
-            async with _held_when_closed(house, order, invoice):
-                await _write_line(house, order, kind, invoice, lines, at)
+            try:
+                async with _held_when_closed(house, order, invoice):
+                    await _write_line(house, order, kind, invoice, lines, at)
+            except RejectedError as refused:
+                raise HeldError(
+                    f"ServiceTitan takes no line of {lines[at].sku} (item {lines[at].sku_id}) on invoice {invoice}: "
+                    f"{refused.words or refused.message}",
+                    "Look at that item in the pricebook, such as whether it is switched off; then retry.",
+                    "lines",
+                ) from refused
 
 
 @step("settle the {kind} invoice of {order.number}", looks_first=True)

@@ -18,6 +18,7 @@ from models.order_sync import CustomerAccount, MembershipSold, OrderStage, Writt
 from models.store_order import StoreOrder
 from models.tables import StoreOrderRow
 from tasks.house import House
+from tasks.store_jobs import job_effect
 from tasks.store_orders import PROCESS
 
 _CLOSE = timedelta(minutes=15)
@@ -53,6 +54,18 @@ def seen_of(row: StoreOrderRow) -> Seen | None:
         is_cancel_proposed=row.is_cancel_asked,
         refunded=Decimal(row.refund_asked),
     )
+
+
+def is_unfinished(row: StoreOrderRow) -> bool:
+    """Tell whether the writing of a version was begun and not ended."""
+    seen = seen_of(row)
+    return seen is not None and seen.is_synced and not seen.is_settled
+
+
+async def has_job(house: House, order: StoreOrder) -> bool:
+    """Tell whether a job of the order was booked, or may have been."""
+    keys = [job_effect(house.shop.name, order, kind) for kind in ("product", "service")]
+    return any([await house.books.effects.status(key) is not None for key in keys])
 
 
 async def neighbours_of(house: House, order: StoreOrder) -> tuple[StoreOrder, ...]:

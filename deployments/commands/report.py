@@ -1,4 +1,4 @@
-"""`truckroll report`: what the store sold beside what ServiceTitan invoices, order by order."""
+"""`truckroll report`: what the store sold beside what ServiceTitan invoices; `report links`: the referral links."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ import typer
 
 from decisions.words import money
 from deployments import talk
-from deployments.commands.common import AsJson, iso, short, usage
+from deployments.commands.common import AsJson, iso, short, usage, with_books
 from models.base import utc_now
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 
 if TYPE_CHECKING:
     from decisions.order_report import OrderLine, OrderReport
+    from store import Books
 
 _DAYS = 30
+_PAGE = 500
+
+app = typer.Typer(invoke_without_command=True)
 
 
+@app.callback()
 def report(
-    shop: Annotated[str, typer.Option(help="The shop, by the name of its file.")],
+    ctx: typer.Context,
+    shop: Annotated[str, typer.Option(help="The shop, by the name of its file.")] = "",
     since: Annotated[
         str | None, typer.Option(help="The first day, such as 2026-11-01; 30 days ago when left out.")
     ] = None,
@@ -34,6 +40,10 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Compare what the online store sold in a period with ServiceTitan's invoices as they are now."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if not shop:
+        raise usage("Name the shop: --shop NAME.")
     found = load_shop(shop, HouseSettings().shops)
     today = utc_now().astimezone(found.zone).date()
     first, last = _day(since, "--since", today - timedelta(days=_DAYS)), _day(until, "--until", today)
@@ -46,6 +56,47 @@ def report(
         talk.print_json(_as_object(shop, first, last, result))
         return
     _show(shop, first, last, result, everything=everything)
+
+
+@app.command()
+def links(
+    shop: Annotated[str, typer.Option(help="The shop, by the name of its file.")],
+    campaign: Annotated[int, typer.Option(help="The campaign, by its id.")],
+    skipped: Annotated[bool, typer.Option("--skipped", help="Customers without a link, and why.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every customer's referral link in a campaign, or who has none and why."""
+    load_shop(shop, HouseSettings().shops)
+    rows = with_books(lambda books: _skipped(books, shop, campaign) if skipped else _links(books, shop, campaign))
+    if csv is not None:
+        _write_rows(rows, csv)
+    elif as_json:
+        talk.print_json({"shop": shop, "campaign": campaign, "skipped" if skipped else "links": rows})
+    elif rows:
+        shown = talk.table("", *(f"{name}!" for name in rows[0]))
+        for row in rows:
+            talk.add(shown, *row.values())
+        talk.out().print(shown)
+    if not as_json:
+        talk.out().print(f"{len(rows):,} customers {'without a link' if skipped else 'with a link'}.")
+
+
+async def _links(books: Books, shop: str, campaign: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    while page := await books.referrals.links(shop, campaign, after=rows[-1]["customer"] if rows else 0, limit=_PAGE):
+        rows += [
+            {"customer": one.customer, "first name": one.first_name, "email": one.email, "link": one.url}
+            for one in page
+        ]
+    return rows
+
+
+async def _skipped(books: Books, shop: str, campaign: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    while page := await books.referrals.skipped(shop, campaign, after=rows[-1]["customer"] if rows else 0, limit=_PAGE):
+        rows += [{"customer": one.customer, "reason": one.reason.value, "why": one.why} for one in page]
+    return rows
 
 
 async def _read(shop: Shop, first: date, last: date) -> OrderReport:
@@ -103,14 +154,23 @@ def _line(line: OrderLine) -> dict[str, Any]:
 
 
 def _write_csv(result: OrderReport, path: Path) -> None:
-    """Cells that a spreadsheet would run as a formula are written as text (OI-71)."""
+    _write_rows([_line(line) for line in result.lines], path)
+
+
+def _write_rows(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write a table. Text that a spreadsheet would run as a formula is written as text (OI-71)."""
     import pandas as pd
 
-    frame = pd.DataFrame([_line(line) for line in result.lines])
-    texts = ["order", "job", "words", "stage"]
-    if not frame.empty:
-        frame[texts] = frame[texts].map(lambda text: f"'{text}" if str(text).startswith(("=", "+", "-", "@")) else text)
-    frame.to_csv(path, index=False)
+    def harmless(cell: Any) -> Any:
+        is_formula = isinstance(cell, str) and cell.startswith(("=", "+", "@", "\t")) or _is_odd(cell)
+        return f"'{cell}" if is_formula else cell
+
+    pd.DataFrame(rows).map(harmless).to_csv(path, index=False)
+
+
+def _is_odd(cell: Any) -> bool:
+    """Tell text that begins with a minus and is no amount."""
+    return isinstance(cell, str) and cell.startswith("-") and not cell[1:].replace(".", "", 1).isdigit()
 
 
 def _day(written: str | None, option: str, otherwise: date) -> date:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def status(shop: OfShop = None, as_json: AsJson = False) -> None:
-    """Show, for each shop, its part requests and store orders by stage, open part orders with ETA, what is held, and the last passes."""
+    """Show, for each shop, what is under way, open part orders with their ETA, what is held, and the last passes."""
     known_shop(shop)
     server = join_server()
     names = [shop] if shop else shop_names(HouseSettings().shops)

@@ -126,3 +126,30 @@ async def test_a_cancellation_names_the_job_whose_answer_was_lost(counter: Count
     [question] = await counter.books.approvals.open_changes("demo")
     [job] = [job for job in (await counter.state())["servicetitan"]["jobs"] if job.get("customerPo") == order.number]
     assert f"Job {job['jobNumber']} is canceled" in question.question
+
+
+PAYMENTS = "POST /servicetitan/accounting/v2/tenant/1234567/payments"
+
+
+async def test_a_half_written_order_is_finished_before_its_change_is_asked_about(counter: Counter) -> None:
+    """OI-69, OI-70: the payment was refused, then the store edits the order: the first version is completed first."""
+    order = await counter.sell(**FILTER, **ROBIN)
+    await counter.tell("/faults", match=PAYMENTS, kind="status", status=400)
+    assert outcomes(await run()) == {order.number: "held"}
+    await counter.tell(f"/contractor-commerce/orders/{order.id}/edit", quantity=1)
+    assert outcomes(await run()) == {order.number: "held"}
+    invoice = await invoice_of(counter, order.number)
+    assert (invoice.total, invoice.balance) == (order.grand_total, Decimal(0))
+    [question] = await counter.books.approvals.open_changes("demo")
+    assert "edited after sync" in question.offer["what"]
+
+
+async def test_a_cancellation_before_a_job_was_booked_asks_nobody(counter: Counter) -> None:
+    """OI-69: only the customer was made when the store cancelled: there is nothing to decide about."""
+    order = await counter.sell(**FILTER, **ROBIN)
+    await counter.tell("/faults", match="POST /servicetitan/jpm/v2/tenant/1234567/jobs", kind="status", status=400)
+    assert outcomes(await run()) == {order.number: "held"}
+    await counter.tell(f"/contractor-commerce/orders/{order.id}/cancel", reason="Changed my mind", refund=True)
+    assert outcomes(await run()) == {order.number: "ignored"}
+    assert await counter.books.approvals.open_changes("demo") == []
+    assert await counter.books.held.list("demo") == []

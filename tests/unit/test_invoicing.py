@@ -28,8 +28,8 @@ from decisions.invoicing import (
     split_cart,
     with_tags,
 )
-from decisions.order_intake import Sync, decide_intake
-from models.store_order import LineKind, OrderState, PaymentState, Purchase, StoreLine, StoreOrder
+from decisions.order_intake import Sync, decide_intake, faults
+from models.store_order import Discount, LineKind, OrderState, PaymentState, Purchase, StoreLine, StoreOrder
 from tests.unit.orders import line, order
 
 SERVICE = line(id="2", kind=LineKind.SERVICE, sku="SVC-1", unit_price=Decimal("119.00"))
@@ -256,3 +256,18 @@ def test_two_types_are_two_memberships_and_a_renewal_is_none() -> None:
     assert [sale.membership_type_id for sale in membership_sales(two)] == [7, 9]
     assert membership_sales(order(member("M", 1), subscription_sequence=2)) == ()
     assert membership_sales(order(line(), SERVICE)) == ()
+
+
+def test_shipping_that_is_given_away_is_taken_off_the_part_that_carries_it() -> None:
+    """OI-29, OI-19: all of the goods and the shipping off: no part of the cart costs less than nothing."""
+    goods, work = line(id="1"), line(id="2", kind=LineKind.SERVICE, sku="SVC", unit_price=Decimal("60.00"))
+    gift = order(
+        goods,
+        work,
+        discounts=(Discount(kind="order", amount=Decimal("99.96")), Discount(kind="shipping", amount=Decimal("7.95"))),
+        discount_total=Decimal("107.91"),
+        shipping_total=Decimal("7.95"),
+        grand_total=Decimal(0),
+    )
+    assert faults(gift) == ()
+    assert [part.total for part in split_cart(gift)] == [Decimal(0), Decimal(0)]
