@@ -6,8 +6,8 @@ Against the sandbox over real HTTP, with Prefect's own server, in three passes o
 
 New buyers with one filter each, taxed; then the same buyers again (known customer, known SKU). What matters are ratios:
 vendor calls a second over the shop's limit (close to 1: the limit bounds the pass), our CPU per order over the time the
-limit allows an order (below 1: we could go faster than we may), and the peak memory of the long pass over the short one's
-(flat: close to 1).
+limit allows an order (below 1: we could go faster than we may), and the peak memory of the long pass over the short
+one's (flat: close to 1).
 """
 
 from __future__ import annotations

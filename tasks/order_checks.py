@@ -29,11 +29,15 @@ from store import Books
 from tasks.drop_downs import PROCESS, keep_lists, read_lists
 from tasks.house import House
 
-Vendor = Literal["contractor_commerce", "servicetitan"]
+Vendor = Literal["contractor_commerce", "referral_factory", "servicetitan"]
 """A section of the shop file that can be connected and disconnected."""
 
 VENDORS: Final[tuple[Vendor, ...]] = get_args(Vendor)
-_NAMES: Final[dict[Vendor, str]] = {"contractor_commerce": STORE, "servicetitan": TENANT}
+_NAMES: Final[dict[Vendor, str]] = {
+    "contractor_commerce": STORE,
+    "referral_factory": "Referral Factory",
+    "servicetitan": TENANT,
+}
 _DISCONNECTED = "disconnected"
 _CONFIRMED = "accounting-confirmed"
 
@@ -58,10 +62,13 @@ async def disconnect(books: Books, shop: Shop, vendor: Vendor, by: str) -> None:
 
 async def check_access(house: House, vendor: Vendor) -> None:
     """Make one small reading with our credentials. Raises SettingsError and what the reading raised."""
-    if vendor == "contractor_commerce":
-        await house.store.check_access()
-    else:
-        await house.servicetitan.list_business_units()
+    match vendor:
+        case "contractor_commerce":
+            await house.store.check_access()
+        case "referral_factory":
+            await house.referral_factory.check_access()
+        case "servicetitan":
+            await house.servicetitan.list_business_units()
 
 
 async def accounting_is_confirmed(books: Books, shop: Shop) -> bool:

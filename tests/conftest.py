@@ -17,8 +17,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+TOGETHER = {
+    "tests/flows/": "prefect",  # each worker would start a Prefect server of its own
+    "tests/deployments/": "ports",  # two processes that look for a free port at once may find the same
+}
+"""Tests that stay with one worker when several share the tests."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the flows' tests together when several workers share the tests: each worker would start a Prefect server."""
+    """Say which tests stay together: see `TOGETHER`."""
     for item in items:
-        if "tests/flows/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+        for folder, group in TOGETHER.items():
+            if folder in item.nodeid:
+                item.add_marker(pytest.mark.xdist_group(group))

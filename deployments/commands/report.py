@@ -162,7 +162,7 @@ def _write_rows(rows: list[dict[str, Any]], path: Path) -> None:
     import pandas as pd
 
     def harmless(cell: Any) -> Any:
-        is_formula = isinstance(cell, str) and cell.startswith(("=", "+", "@", "\t")) or _is_odd(cell)
+        is_formula = (isinstance(cell, str) and cell.startswith(("=", "+", "@", "\t"))) or _is_odd(cell)
         return f"'{cell}" if is_formula else cell
 
     pd.DataFrame(rows).map(harmless).to_csv(path, index=False)

@@ -108,7 +108,7 @@ def setup(
 
 def connect(
     shop: Annotated[str, typer.Argument(help="The shop, by the name of its file.")],
-    vendor: Annotated[str, typer.Argument(help="contractor_commerce or servicetitan.")],
+    vendor: Annotated[str, typer.Argument(help="contractor_commerce, referral_factory or servicetitan.")],
     by: Annotated[str, typer.Option(help="Who connects it; kept in the audit log.")] = "",
 ) -> None:
     """Try a vendor's credentials, and let its processes write."""
@@ -127,7 +127,7 @@ def connect(
 
 def disconnect(
     shop: Annotated[str, typer.Argument(help="The shop, by the name of its file.")],
-    vendor: Annotated[str, typer.Argument(help="contractor_commerce or servicetitan.")],
+    vendor: Annotated[str, typer.Argument(help="contractor_commerce, referral_factory or servicetitan.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     by: Annotated[str, typer.Option(help="Who disconnects it; kept in the audit log.")] = "",
 ) -> None:

@@ -274,7 +274,7 @@ def test_a_shop_is_disconnected_and_connected_again(town: str, secrets: None) ->
     assert say("check", "northside").exit_code == 0
     unknown = say("connect", "northside", "quickbooks")
     assert unknown.exit_code == 2
-    assert "contractor_commerce or servicetitan" in as_people_read(unknown)
+    assert "referral_factory or servicetitan" in as_people_read(unknown)
 
 
 def test_a_vendor_the_shop_does_not_use_cannot_be_connected(town: str, secrets: None) -> None:

@@ -297,7 +297,8 @@ async def test_a_disconnected_vendor_stays_so_until_somebody_connects_it(counter
     """OI-1, OI-64: with credentials that work."""
     shop = counter.house.shop
     assert await is_connected(counter.books, shop, "contractor_commerce")
-    assert not await is_connected(counter.books, shop, "referral_factory")
+    no_program = shop.model_copy(update={"referral_factory": None})
+    assert not await is_connected(counter.books, no_program, "referral_factory")
     await disconnect(counter.books, shop, "contractor_commerce", "Dana Whitfield")
     assert not await is_connected(counter.books, shop, "contractor_commerce")
     assert await is_connected(counter.books, shop, "servicetitan")
