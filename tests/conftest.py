@@ -24,6 +24,7 @@ TOGETHER = {
 """Tests that stay with one worker when several share the tests."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together: see `TOGETHER`."""
     for item in items:

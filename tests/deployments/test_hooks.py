@@ -938,6 +938,7 @@ def test_the_process_takes_deliveries_and_keeps_silent(process: tuple[str, Path]
         assert secret not in said
 
 
+@pytest.mark.crash
 async def test_a_receiver_killed_in_a_burst_keeps_each_delivery_once(front: Shopfront, home: Home) -> None:
     """OI-73, OI-67: SIGKILL while deliveries come in; with the store's next tries every one is there, none twice."""
     await front.register(SIGNED)
