@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from connectors.servicetitan.accounting_schemas import Invoice
+from connectors.servicetitan.accounting_schemas import Invoice, InvoiceLine
 from connectors.servicetitan.memberships import DurationBilling, Membership, MembershipSale
 from decisions.membership_terms import (
     MembershipUnit,
@@ -33,6 +33,9 @@ from store.effects import Codec
 from tasks.house import House, open_house
 from tasks.invoices import pay_once
 from tasks.step import step
+
+OPEN_STATUS: Final = "Pending"
+"""Of an invoice that can still be changed; posted and exported ones cannot."""
 
 _WAIT_S: Final = 60.0
 """How long one order waits for another that is selling to the same customer."""
@@ -90,7 +93,9 @@ async def pay_memberships(
 ) -> tuple[str, ...]:
     """Record on the invoice of each sale what the store collected for it, once, and return what to warn of (OI-63).
 
-    One call reads the invoices; each payment is one more. Nothing to do where the store collected nothing.
+    The invoice shows what the buyer paid: where ServiceTitan's term costs something else, the line is given that price.
+    One call reads the invoices; each payment is one more, and each price that differs is one, with a second reading.
+    Nothing to do where the store collected nothing.
     Raises: HeldError when an invoice is gone, before the first payment; RejectedError with ServiceTitan's words;
     TransientError.
     """
@@ -99,9 +104,11 @@ async def pay_memberships(
         return ()
     type_id = choices.need("payment_type")
     async with open_house(shop) as house:
-        rows = await house.servicetitan.list_invoices(one.invoice for one in sold)
-        invoices = {one.id: one for one in rows if one.active}
         made = dict(zip(membership_units(order), sold, strict=True))
+        invoices = await _invoices(house, sold)
+        priced = [await _price(house, order, u, invoices.get(one.invoice), collected[u]) for u, one in made.items()]
+        if any(priced):
+            invoices = await _invoices(house, sold)
         warnings = [payment_warning(one.invoice, _total(order, one, invoices), collected[u]) for u, one in made.items()]
         for unit, one in made.items():
             if collected[unit]:
@@ -115,6 +122,42 @@ async def pay_memberships(
                     type_id=type_id,
                 )
         return tuple(told for told in warnings if told)
+
+
+async def _invoices(house: House, sold: Sequence[MembershipSold]) -> dict[int, Invoice]:
+    rows = await house.servicetitan.list_invoices(one.invoice for one in sold)
+    return {one.id: one for one in rows if one.active}
+
+
+async def _price(
+    house: House, order: StoreOrder, unit: MembershipUnit, invoice: Invoice | None, collected: Decimal
+) -> bool:
+    """Give the sale's line the price that was paid, once. False: it has it, or the line cannot be told for sure."""
+    if invoice is None or invoice.total == collected or invoice.sync_status not in {"", OPEN_STATUS}:
+        return False
+    mine = [item for item in invoice.items if item.sku_id == unit.sale_task and item.quantity == 1]
+    if len(mine) != 1:
+        return False
+    line = InvoiceLine(
+        id=mine[0].id,
+        sku_id=mine[0].sku_id,
+        description=mine[0].description,
+        quantity=mine[0].quantity,
+        unit_price=mine[0].total + collected - invoice.total,
+        skip_updating_membership_prices=True,
+    )
+
+    async def create() -> str:
+        await house.servicetitan.write_invoice_line(invoice.id, line)
+        return "priced"
+
+    async def find() -> str | None:
+        fresh = await house.servicetitan.list_invoices([invoice.id])
+        is_priced = any(item.id == line.id and item.price == line.unit_price for one in fresh for item in one.items)
+        return "priced" if is_priced else None
+
+    await house.books.effects.once(f"{_effect(house, order, unit)}/price", create=create, find=find, wait_s=30)
+    return True
 
 
 def _total(order: StoreOrder, sold: MembershipSold, invoices: Mapping[int, Invoice]) -> Decimal:

@@ -307,11 +307,35 @@ async def test_a_payment_whose_answer_was_lost_is_found(counter: Counter, skip: 
     assert await paid_on(counter, sold) == [("21.00", "0.00")] * 3
 
 
-async def test_a_payment_is_what_the_store_collected_and_a_difference_is_told(counter: Counter) -> None:
-    """OI-63: with the line's discount and tax; the warning names the invoice and both amounts."""
+async def test_the_invoice_of_a_sale_comes_to_what_the_store_collected(counter: Counter) -> None:
+    """OI-29, OI-63: with the line's discount and tax, whatever ServiceTitan's term costs; once."""
     booked = await book(counter)
     bought = order(member(quantity=2, discount_total=Decimal("5.01"), tax_total=Decimal("1.00")), member(id="2"))
     sold = await sell_all(bought, booked)
+    assert await pay(bought, booked, sold) == ()
+    assert await paid_on(counter, sold) == [("19.00", "0.00"), ("18.99", "0.00"), ("21.00", "0.00")]
+    await counter.calls()
+    assert await pay(bought, booked, sold) == ()
+    assert not [call for call in await counter.calls() if not call.startswith("GET ")]
+
+
+async def test_a_price_whose_answer_was_lost_is_written_once(counter: Counter) -> None:
+    """OI-29, OI-67: after a lost answer the line has the store's price, and is one line."""
+    booked = await book(counter)
+    bought = order(member(discount_total=Decimal("2.00")))
+    sold = await sell_all(bought, booked)
+    await lose(counter, "PATCH /accounting/v2/tenant/*/invoices/*/items", skip=0)
+    assert await pay(bought, booked, sold) == ()
+    assert await paid_on(counter, sold) == [("19.00", "0.00")]
+
+
+async def test_a_difference_that_cannot_be_mended_is_told(counter: Counter) -> None:
+    """OI-63: the invoice was posted meanwhile; the payment is what was collected, the warning names both amounts."""
+    booked = await book(counter)
+    bought = order(member(quantity=2, discount_total=Decimal("5.01"), tax_total=Decimal("1.00")), member(id="2"))
+    sold = await sell_all(bought, booked)
+    for one in sold:
+        await counter.tell(f"/servicetitan/invoices/{one.invoice}", status="Posted")
     told = (
         f"invoice {sold[0].invoice} of a membership comes to $21.00, the store collected $19.00 for it",
         f"invoice {sold[1].invoice} of a membership comes to $21.00, the store collected $18.99 for it",
