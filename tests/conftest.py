@@ -17,17 +17,21 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-TOGETHER = {
-    "tests/flows/": "prefect",  # each worker would start a Prefect server of its own
-    "tests/deployments/": "ports",  # two processes that look for a free port at once may find the same
-}
-"""Tests that stay with one worker when several share the tests."""
+ONE_PREFECT = ("sample", "settings", "order_passes", "order_to_invoice", "contact_sync", "memberships")
+"""Words in the names of the flows' tests that go to one worker; the others go to another, with its own Prefect server."""
+
+
+def _group(test: str) -> str:
+    """Return the tests that this one stays with when several workers share them; empty: none."""
+    if "tests/flows/" in test:
+        return "prefect-1" if any(f"test_{word}" in test for word in ONE_PREFECT) else "prefect-2"
+    # Two processes that look for a free port at once may find the same.
+    return "ports" if "tests/deployments/" in test else ""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together: see `TOGETHER`."""
+    """Keep together what shares a server or ports."""
     for item in items:
-        for folder, group in TOGETHER.items():
-            if folder in item.nodeid:
-                item.add_marker(pytest.mark.xdist_group(group))
+        if group := _group(item.nodeid):
+            item.add_marker(pytest.mark.xdist_group(group))
