@@ -58,13 +58,19 @@ async def contact_sync(shop: str) -> State[Any]:
 async def _may_run(house: House, report: RunReport, campaigns: list[CampaignSettings]) -> bool:
     """Nothing moves before both sides are connected and a campaign is configured (RF-26, RF-67)."""
     house.shop.need_servicetitan()
-    for section in ("servicetitan", "referral_factory"):
-        if not await is_connected(house.books, house.shop, section):
-            report.add(section, "skipped", f"[{section}] is disconnected. `truckroll connect` connects it.")
-            return False
+    if not await _is_connected(house):
+        report.add(
+            PROCESS, "skipped", "ServiceTitan or Referral Factory is disconnected. `truckroll connect` connects it."
+        )
+        return False
     if not campaigns:
         report.add(PROCESS, "skipped", "The contact sync is on in no campaign of the shop file.")
     return bool(campaigns)
+
+
+async def _is_connected(house: House) -> bool:
+    sections = ("servicetitan", "referral_factory")
+    return all([await is_connected(house.books, house.shop, section) for section in sections])
 
 
 async def _sync(house: House, campaign: CampaignSettings, report: RunReport) -> None:
@@ -80,7 +86,7 @@ async def _sync(house: House, campaign: CampaignSettings, report: RunReport) -> 
             # 3. Page by page.
             done = await _pages(house, campaign)
             # 4. Links and skipped customers, to be read.
-            if await _show(house, campaign, report, done):
+            if await _show(house, campaign, report, done) and done[-1:] and done[-1].is_last:
                 await _note_over(house, campaign)
         await house.books.held.release(house.shop.name, PROCESS, record)
     except BusyError:
@@ -97,7 +103,8 @@ async def _pages(house: House, campaign: CampaignSettings) -> list[PageDone]:
     pace = Pace(await house.books.contact_index.waiting(shop, await read_mark(house, campaign.id, mapping)))
     run, done = uuid4().hex, list[PageDone]()
     artifact: UUID | None = None
-    while not done or not done[-1].is_last:
+    # Disconnecting stops a sync that is under way, at the end of its page (RF-67).
+    while (not done or not done[-1].is_last) and await _is_connected(house):
         page = await sync_page(shop, campaign.id, len(done) + 1, run)
         done.append(page)
         pace.add(page.customers)

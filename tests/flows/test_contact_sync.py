@@ -7,6 +7,7 @@ from typing import Any
 from flows.running import run_process
 from models.contact_sync import SkipReason
 from models.report import RunReport
+from tasks.order_checks import disconnect
 from tests.tasks.conftest import Counter, a_shop, counter
 
 __all__ = ["counter"]
@@ -98,3 +99,16 @@ async def test_an_answer_that_was_lost_is_looked_for_and_not_made_again(counter:
     [item] = (await run()).items
     assert item.outcome == "synced"
     assert await creates(counter) == 0
+
+
+async def test_a_disconnected_program_hears_nothing_and_keeps_what_it_has(counter: Counter) -> None:
+    """RF-67, RF-68: after disconnecting no call is made on either side, and nothing is deleted."""
+    await fill(counter, 20)
+    await run()
+    links = await counter.books.referrals.links("demo", 1001, limit=100)
+    await disconnect(counter.books, counter.house.shop, "referral_factory", "Dana Whitfield")
+    await counter.calls()
+    [item] = (await run()).items
+    assert (item.outcome, "disconnected" in item.reason) == ("skipped", True)
+    assert await counter.calls() == []
+    assert await counter.books.referrals.links("demo", 1001, limit=100) == links
