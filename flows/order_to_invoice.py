@@ -73,9 +73,11 @@ from tasks.order_records import (
     MatchedBy,
     begin,
     has_job,
+    has_new_books,
     hold,
     is_unfinished,
     neighbours_of,
+    note_first_pass,
     order_of,
     remember_account,
     remember_memberships,
@@ -134,6 +136,8 @@ class Desk:
     failure: TruckrollError | None = None
     """Why the lists or the index could not be read."""
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    has_new_books: bool = False
+    """No pass was finished yet: older books may have written the orders that come now."""
     failures: int = 0
     """Orders one after the other that failed because a vendor did not answer."""
     is_closed: bool = False
@@ -182,6 +186,7 @@ async def _may_run(house: House, report: RunReport) -> bool:
 
 async def _pass(desk: Desk) -> None:
     house = desk.house
+    desk.has_new_books = await has_new_books(house)
     for _ in range(MOST_ROUNDS):
         # 1. What changed in the store since the last pass, and what its deliveries name.
         named = await _take_in(desk)
@@ -191,6 +196,7 @@ async def _pass(desk: Desk) -> None:
             break
     # 12. Changes that a person has answered meanwhile; a run for each that still has to be answered.
     if not desk.is_closed:
+        await note_first_pass(house)
         await carry_out_changes(house, desk.report)
         await start_change_runs(house)
 
@@ -346,25 +352,27 @@ async def _write(desk: Desk, row: StoreOrderRow, order: StoreOrder, warnings: Se
 
     written = []
     for plan in plans:
-        part = await _write_part(shop, order, plan, account)
+        part = await _write_part(desk, order, plan, account)
         await remember_part(house, order, part)
         written.append(part)
     # 11. Memberships that were sold, each with the invoice of its sale paid.
     if sells:
-        sold = await sell_memberships(shop, order, account, choices.services, terms)
-        told = await pay_memberships(shop, order, account, choices.services, sold)
+        is_new = desk.has_new_books
+        sold = await sell_memberships(shop, order, account, choices.services, terms, look_first=is_new)
+        told = await pay_memberships(shop, order, account, choices.services, sold, look_first=is_new)
         row = await remember_memberships(house, order, sold, told)
 
     await settle(house, order, OrderStage.SYNCED, _said(written))
     return _item(row, "synced", written)
 
 
-async def _write_part(shop: str, order: StoreOrder, plan: PartPlan, account: CustomerAccount) -> WrittenPart:
+async def _write_part(desk: Desk, order: StoreOrder, plan: PartPlan, account: CustomerAccount) -> WrittenPart:
     """One part of the cart: its items, its job, its invoice, its payment."""
+    shop = desk.house.shop.name
     # 6. The sold items are in the pricebook, each once.
     items = await ensure_items(shop, order, plan.part, plan.choices) if plan.invoice else {}
     # 7. The job, with campaign, business unit, job type, visit and technician.
-    job = await book_job(shop, order, plan, account)
+    job = await book_job(shop, order, plan, account, look_first=desk.has_new_books)
     total = None
     if plan.invoice:
         if job.invoice is None:
@@ -372,12 +380,14 @@ async def _write_part(shop: str, order: StoreOrder, plan: PartPlan, account: Cus
                 f"Job {job.number} has no invoice.", "Look at the job in ServiceTitan, then retry.", "invoice"
             )
         # 8. The invoice is built from them; it must come out to the cent.
-        await write_lines(shop, order, job.kind, job.invoice, plan.invoice, items)
+        await write_lines(shop, order, job.kind, job.invoice, plan.invoice, items, look_first=job.was_there)
         total = await settle_invoice(shop, order, job.kind, job.invoice, plan.invoice)
         # 9. The store has the money: it is recorded with the shop's payment type.
         if plan.payment:
             amount, type_id = plan.payment.to_record.amount, plan.payment.type_id
-            await record_payment(shop, order, job.kind, job.invoice, account.customer, amount, type_id)
+            await record_payment(
+                shop, order, job.kind, job.invoice, account.customer, amount, type_id, look_first=job.was_there
+            )
     # 10. Once the store completed the order, the job shows it.
     if plan.completed_tag is not None:
         await tag_completed(shop, order, job.job, plan.completed_tag)

@@ -49,6 +49,8 @@ class BookedJob(DomainModel):
     job: int
     number: str
     invoice: int | None
+    was_there: bool = False
+    """Found, not made: an earlier attempt, or earlier books, made it. What belongs to it may be there as well."""
 
 
 class MembershipSold(DomainModel):

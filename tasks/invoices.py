@@ -28,9 +28,18 @@ _WRITTEN: Final = "written"
 
 @step("write the {kind} invoice of {order.number}", looks_first=True)
 async def write_lines(
-    shop: str, order: StoreOrder, kind: str, invoice: int, plan: InvoicePlan, items: dict[str, int]
+    shop: str,
+    order: StoreOrder,
+    kind: str,
+    invoice: int,
+    plan: InvoicePlan,
+    items: dict[str, int],
+    *,
+    look_first: bool = False,
 ) -> None:
     """Write the planned lines, one call each, each once; what people put on the invoice stays.
+
+    `look_first`: the job was there already, so its lines may be too: each is looked for before it is written.
 
     The answer of such a write is empty, so after a lost one the invoice is read and its lines are counted.
     Raises: HeldError when the invoice is closed; RejectedError with ServiceTitan's words; TransientError.
@@ -40,7 +49,7 @@ async def write_lines(
         for at in range(len(lines)):
             try:
                 async with _held_when_closed(house, order, invoice):
-                    await _write_line(house, order, kind, invoice, lines, at)
+                    await _write_line(house, order, kind, invoice, lines, at, look_first=look_first)
             except RejectedError as refused:
                 raise HeldError(
                     f"ServiceTitan takes no line of {lines[at].sku} (item {lines[at].sku_id}) on invoice {invoice}: "
@@ -71,11 +80,20 @@ async def settle_invoice(shop: str, order: StoreOrder, kind: str, invoice: int, 
 
 @step("record the payment of {order.number}", looks_first=True)
 async def record_payment(
-    shop: str, order: StoreOrder, kind: str, invoice: int, customer: int, amount: Decimal, type_id: int
+    shop: str,
+    order: StoreOrder,
+    kind: str,
+    invoice: int,
+    customer: int,
+    amount: Decimal,
+    type_id: int,
+    *,
+    look_first: bool = False,
 ) -> int:
     """Record on the invoice what the store collected, and return the payment's id (OI-63). Nothing is charged.
 
-    Repeatable: after a lost answer it is looked for among the invoice's payments, by type, amount and memo.
+    Repeatable: after a lost answer, or with `look_first`, it is looked for among the invoice's payments, by type,
+    amount and memo.
     Raises: RejectedError with ServiceTitan's words; TransientError.
     """
     async with open_house(shop) as house:
@@ -87,11 +105,20 @@ async def record_payment(
             customer=customer,
             amount=amount,
             type_id=type_id,
+            look_first=look_first,
         )
 
 
 async def pay_once(
-    house: House, order: StoreOrder, key: str, *, invoice: int, customer: int, amount: Decimal, type_id: int
+    house: House,
+    order: StoreOrder,
+    key: str,
+    *,
+    invoice: int,
+    customer: int,
+    amount: Decimal,
+    type_id: int,
+    look_first: bool = False,
 ) -> int:
     """Record one payment of an order, under the ledger's key, and return its id: see `record_payment`."""
     memo = f"Online store order {order.number}"
@@ -112,7 +139,7 @@ async def pay_once(
         same = [one.id for one in there if (one.type_id, one.total, one.memo.strip()) == (type_id, amount, memo)]
         return min(same, default=None)
 
-    return await house.books.effects.once(key, create=create, find=find, codec=ID, wait_s=30)
+    return await house.books.effects.once(key, create=create, find=find, codec=ID, wait_s=30, look_first=look_first)
 
 
 def _prefix(house: House, order: StoreOrder, kind: str) -> str:
@@ -131,7 +158,7 @@ def _shown_as(line: InvoiceLine, items: dict[str, int]) -> ShownLine:
 
 
 async def _write_line(
-    house: House, order: StoreOrder, kind: str, invoice: int, lines: list[ShownLine], at: int
+    house: House, order: StoreOrder, kind: str, invoice: int, lines: list[ShownLine], at: int, *, look_first: bool
 ) -> None:
     line = lines[at]
 
@@ -153,7 +180,7 @@ async def _write_line(
         return _WRITTEN if is_line_there(lines, at, shown.lines) else None
 
     key = f"{_prefix(house, order, kind)}/line/{at + 1}"
-    await house.books.effects.once(key, create=create, find=find, wait_s=30)
+    await house.books.effects.once(key, create=create, find=find, wait_s=30, look_first=look_first)
 
 
 async def _set_tax(house: House, order: StoreOrder, kind: str, invoice: int, tax: Decimal) -> None:

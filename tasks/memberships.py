@@ -66,7 +66,13 @@ async def read_membership_terms(shop: str, order: StoreOrder) -> dict[Membership
 
 @step("sell the memberships of {order.number}", looks_first=True)
 async def sell_memberships(
-    shop: str, order: StoreOrder, account: CustomerAccount, choices: PartChoices, terms: Mapping[MembershipUnit, int]
+    shop: str,
+    order: StoreOrder,
+    account: CustomerAccount,
+    choices: PartChoices,
+    terms: Mapping[MembershipUnit, int],
+    *,
+    look_first: bool = False,
 ) -> tuple[MembershipSold, ...]:
     """Sell what `membership_units` says, one call for each, at the `terms` that were read; return them in that order.
 
@@ -83,13 +89,19 @@ async def sell_memberships(
             async with house.books.leases.hold(f"{house.shop.name}/memberships/{account.customer}", wait_s=_WAIT_S):
                 for unit in left:
                     sale = _sale(house, account, choices, unit, terms[unit])
-                    sold[unit] = await _sell(house, order, unit, sale)
+                    sold[unit] = await _sell(house, order, unit, sale, look_first=look_first)
         return tuple(sold[unit] for unit in units)
 
 
 @step("pay the memberships of {order.number}", looks_first=True)
 async def pay_memberships(
-    shop: str, order: StoreOrder, account: CustomerAccount, choices: PartChoices, sold: Sequence[MembershipSold]
+    shop: str,
+    order: StoreOrder,
+    account: CustomerAccount,
+    choices: PartChoices,
+    sold: Sequence[MembershipSold],
+    *,
+    look_first: bool = False,
 ) -> tuple[str, ...]:
     """Record on the invoice of each sale what the store collected for it, once, and return what to warn of (OI-63).
 
@@ -120,6 +132,7 @@ async def pay_memberships(
                     customer=account.customer,
                     amount=collected[unit],
                     type_id=type_id,
+                    look_first=look_first,
                 )
         return tuple(told for told in warnings if told)
 
@@ -219,7 +232,9 @@ def _sale(
     )
 
 
-async def _sell(house: House, order: StoreOrder, unit: MembershipUnit, sale: MembershipSale) -> MembershipSold:
+async def _sell(
+    house: House, order: StoreOrder, unit: MembershipUnit, sale: MembershipSale, *, look_first: bool
+) -> MembershipSold:
     async def create() -> MembershipSold:
         made = await house.servicetitan.sell_membership(sale)
         return MembershipSold(membership=made.customer_membership_id, invoice=made.invoice_id)
@@ -228,7 +243,7 @@ async def _sell(house: House, order: StoreOrder, unit: MembershipUnit, sale: Mem
         return await _find(house, order, unit, sale)
 
     return await house.books.effects.once(
-        _effect(house, order, unit), create=create, find=find, codec=_SOLD, wait_s=_WAIT_S
+        _effect(house, order, unit), create=create, find=find, codec=_SOLD, wait_s=_WAIT_S, look_first=look_first
     )
 
 

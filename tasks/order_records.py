@@ -34,6 +34,21 @@ class MatchedBy:
     tie_break: str = ""
 
 
+_NEW_BOOKS = "order-to-invoice/new-books"
+_DONE = "done"
+
+
+async def has_new_books(house: House) -> bool:
+    """Tell whether no pass was finished yet with these books: what earlier ones wrote is not in them."""
+    return await house.books.cursors.get(house.shop.name, _NEW_BOOKS) is None
+
+
+async def note_first_pass(house: House) -> None:
+    """Note that a pass went through everything that was due."""
+    if await has_new_books(house):
+        await house.books.cursors.set(house.shop.name, _NEW_BOOKS, _DONE)
+
+
 def order_of(row: StoreOrderRow) -> StoreOrder:
     """Return the order at its newest version."""
     return StoreOrder.model_validate(row.order)

@@ -18,9 +18,12 @@ JOB_KEY = "truckroll-job"
 
 
 @step("book the {plan.part.kind} job of {order.number}", looks_first=True)
-async def book_job(shop: str, order: StoreOrder, plan: PartPlan, account: CustomerAccount) -> BookedJob:
+async def book_job(
+    shop: str, order: StoreOrder, plan: PartPlan, account: CustomerAccount, *, look_first: bool = False
+) -> BookedJob:
     """Book the job of one part, once: after a lost answer it is looked for by our external data.
 
+    `look_first`: our books are new, and the job may be there from older ones: it is looked for before the first write.
     Its invoice is there at once. Raises: RejectedError with ServiceTitan's words; TransientError.
     """
     async with open_house(shop) as house:
@@ -34,14 +37,21 @@ async def book_job(shop: str, order: StoreOrder, plan: PartPlan, account: Custom
             return await find_job(house, order, kind)
 
         return await house.books.effects.once(
-            job_effect(shop, order, kind), create=create, find=find, codec=model_codec(BookedJob), wait_s=30
+            job_effect(shop, order, kind),
+            create=create,
+            find=find,
+            codec=model_codec(BookedJob),
+            wait_s=30,
+            look_first=look_first,
         )
 
 
 async def find_job(house: House, order: StoreOrder, kind: str) -> BookedJob | None:
     """Look for the job of a part by our external data; None when it is not there."""
     found = await house.servicetitan.list_jobs_by_external_data(_mark(house), [_value(order, kind)])
-    return _booked(kind, min(found, key=lambda job: job.id)) if found else None
+    if not found:
+        return None
+    return _booked(kind, min(found, key=lambda job: job.id)).model_copy(update={"was_there": True})
 
 
 def _mark(house: House) -> ExternalKey:

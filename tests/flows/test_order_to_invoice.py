@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from flows.running import run_process
 from models.order_sync import OrderStage
 from models.report import RunReport
+from store import Books
 from tasks.held import retry
 from tests.tasks.conftest import Counter, a_shop, counter
 
@@ -115,6 +117,7 @@ async def test_a_customer_merged_away_before_the_job_is_followed_on_retry(counte
 
 async def test_a_cancellation_names_the_job_whose_answer_was_lost(counter: Counter) -> None:
     """OI-67, OI-69: the job is there though nobody noted it: it is found, and put to the person who decides."""
+    await run()
     order = await counter.sell(**FILTER, **ROBIN)
     jobs = "/servicetitan/jpm/v2/tenant/1234567/jobs"
     await counter.tell("/faults", match=f"POST {jobs}", kind="lost_answer")
@@ -153,3 +156,17 @@ async def test_a_cancellation_before_a_job_was_booked_asks_nobody(counter: Count
     assert outcomes(await run()) == {order.number: "ignored"}
     assert await counter.books.approvals.open_changes("demo") == []
     assert await counter.books.held.list("demo") == []
+
+
+async def test_new_books_find_what_older_ones_wrote(counter: Counter, tmp_path: Path) -> None:
+    """OI-67: the database was lost: the first pass with an empty one finds job, lines and payment, and doubles none."""
+    order = await counter.sell(**FILTER, **ROBIN, shipping="6.95")
+    plan = await counter.sell(sku="MEM-CAHABA", purchase_type="subscription", **{**ROBIN, "email": "kim@example.com", "phone": "205-555-0178"})
+    await run()
+    before = (await counter.state())["servicetitan"]
+    with Books.open(f"sqlite:///{tmp_path / 'new.db'}", settle_s=0) as books:
+        counter.house.books = books
+        assert outcomes(await run()) == {order.number: "synced", plan.number: "synced"}
+    after = (await counter.state())["servicetitan"]
+    for kind in ("jobs", "payments", "memberships", "customers", "invoices", "materials"):
+        assert len(after[kind]) == len(before[kind]), kind
