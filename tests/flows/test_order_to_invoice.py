@@ -161,7 +161,9 @@ async def test_a_cancellation_before_a_job_was_booked_asks_nobody(counter: Count
 async def test_new_books_find_what_older_ones_wrote(counter: Counter, tmp_path: Path) -> None:
     """OI-67: the database was lost: the first pass with an empty one finds job, lines and payment, and doubles none."""
     order = await counter.sell(**FILTER, **ROBIN, shipping="6.95")
-    plan = await counter.sell(sku="MEM-CAHABA", purchase_type="subscription", **{**ROBIN, "email": "kim@example.com", "phone": "205-555-0178"})
+    plan = await counter.sell(
+        sku="MEM-CAHABA", purchase_type="subscription", **{**ROBIN, "email": "kim@example.com", "phone": "205-555-0178"}
+    )
     await run()
     before = (await counter.state())["servicetitan"]
     with Books.open(f"sqlite:///{tmp_path / 'new.db'}", settle_s=0) as books:
