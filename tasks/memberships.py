@@ -146,7 +146,11 @@ async def _price(
     house: House, order: StoreOrder, unit: MembershipUnit, invoice: Invoice | None, collected: Decimal
 ) -> bool:
     """Give the sale's line the price that was paid, once. False: it has it, or the line cannot be told for sure."""
-    if invoice is None or invoice.total == collected or invoice.sync_status not in {"", OPEN_STATUS}:
+    key = f"{_effect(house, order, unit)}/price"
+    begun = await house.books.effects.status(key)
+    if invoice is None or (begun is not None and begun.status == DONE):
+        return False
+    if begun is None and (invoice.total == collected or invoice.sync_status not in {"", OPEN_STATUS}):
         return False
     mine = [item for item in invoice.items if item.sku_id == unit.sale_task and item.quantity == 1]
     if len(mine) != 1:
@@ -169,7 +173,7 @@ async def _price(
         is_priced = any(item.id == line.id and item.price == line.unit_price for one in fresh for item in one.items)
         return "priced" if is_priced else None
 
-    await house.books.effects.once(f"{_effect(house, order, unit)}/price", create=create, find=find, wait_s=30)
+    await house.books.effects.once(key, create=create, find=find, wait_s=30)
     return True
 
 
