@@ -146,7 +146,8 @@ async def _show(house: House, campaign: CampaignSettings, report: RunReport, don
         description=f"Referral links of campaign {campaign.id}: {words}. All of them: `truckroll report links`.",
     )
     is_whole = not counts.waiting and not any(page.unknown for page in done)
-    report.add(f"campaign {campaign.id}", "synced" if is_whole else "failed", words)
+    ending = "" if is_whole else "; answers are missing, and the next pass looks for them"
+    report.add(f"campaign {campaign.id}", "synced" if is_whole else "failed", f"{words}{ending}")
     return is_whole
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -21,9 +21,6 @@ from store.effects import model_codec
 from tasks.board_keys import board_key
 from tasks.house import House, open_house
 from tasks.retrying import RETRY_DELAYS_S, is_unsettled
-
-NoteOf = Callable[[int], BoardNote]
-"""Writes the event's note for a board revision."""
 
 
 @task(

@@ -72,24 +72,28 @@ class PageDone:
 async def check_campaign(shop: str, campaign_id: int) -> Campaign:
     """Read the campaign the sync is for. Raises: HeldError when it is gone or lacks a field that is mapped."""
     async with open_house(shop) as house:
-        settings = campaign_settings(house, campaign_id)
-        mapping = plan_mapping(settings.contact_sync)
-        try:
-            campaign = await house.referral_factory.get_campaign(campaign_id)
-        except NotFoundError:
-            raise HeldError(
-                f"Referral Factory has no campaign {campaign_id}.",
-                "Correct the campaign's id in the shop file, or take the campaign out.",
-                "referral_factory.campaigns.id",
-            ) from None
-        faults = unknown_labels(mapping, campaign.fields)
-        if faults:
-            raise HeldError(
-                f"The map of campaign {campaign_id} does not fit: {' '.join(faults)}",
-                "Correct [referral_factory.campaigns.contact_sync.map], or add the field to the campaign.",
-                "referral_factory.campaigns.contact_sync.map",
-            )
-        return campaign
+        return await read_campaign(house, campaign_id)
+
+
+async def read_campaign(house: House, campaign_id: int) -> Campaign:
+    """Read a campaign, and compare its fields with the shop's map: see `check_campaign`. Raises SettingsError too."""
+    mapping = plan_mapping(campaign_settings(house, campaign_id).contact_sync)
+    try:
+        campaign = await house.referral_factory.get_campaign(campaign_id)
+    except NotFoundError:
+        raise HeldError(
+            f"Referral Factory has no campaign {campaign_id}.",
+            "Correct the campaign's id in the shop file, or take the campaign out.",
+            "referral_factory.campaigns.id",
+        ) from None
+    faults = unknown_labels(mapping, campaign.fields)
+    if faults:
+        raise HeldError(
+            f"The map of campaign {campaign_id} does not fit: {' '.join(faults)}",
+            "Correct [referral_factory.campaigns.contact_sync.map], or add the field to the campaign.",
+            "referral_factory.campaigns.contact_sync.map",
+        )
+    return campaign
 
 
 @step("sync page {number} of campaign {campaign_id}")

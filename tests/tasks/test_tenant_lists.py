@@ -319,5 +319,33 @@ async def test_a_shop_is_checked_only_for_what_it_uses(counter: Counter) -> None
     """OI-6: one with an online store needs no distributor; one with neither is told so."""
     assert not any(line.what.startswith("Distributor") for line in await check_shop("demo"))
     counter.use(counter.house.shop.model_copy(update={"contractor_commerce": None}))
+    assert {line.what for line in await check_shop("demo")} == {"Campaign 1001"}
+    counter.use(counter.house.shop.model_copy(update={"referral_factory": None}))
     (line,) = await check_shop("demo")
     assert "neither [contractor_commerce] nor [marcone]" in line.words
+
+
+@pytest.mark.parametrize(
+    ("sync", "words"),
+    [
+        pytest.param({}, "with every field that is mapped", id="all is well"),
+        pytest.param({"enabled": False}, "on in no campaign", id="the sync is off"),
+    ],
+)
+async def test_the_check_looks_at_the_campaigns(counter: Counter, sync: dict[str, Any], words: str) -> None:
+    """RF-9, RF-37: the campaign is there with its fields; the mails nobody can see are named."""
+    counter.use(a_shop(sync=sync))
+    lines = [line for line in await check_shop("demo") if line.what.startswith(("Campaign", "referral_factory"))]
+    assert any(words in line.words for line in lines)
+    assert all(line.ok for line in lines)
+
+
+async def test_the_check_names_a_campaign_that_is_gone(counter: Counter) -> None:
+    """RF-9: with the fix."""
+    shop = a_shop()
+    program = shop.need_referral_factory()
+    gone = program.campaigns[0].model_copy(update={"id": 4242})
+    counter.use(shop.model_copy(update={"referral_factory": program.model_copy(update={"campaigns": (gone,)})}))
+    [line] = [line for line in await check_shop("demo") if line.what.startswith("Campaign")]
+    assert (line.ok, line.words) == (False, "Referral Factory has no campaign 4242.")
+    assert "shop file" in line.fix
