@@ -196,11 +196,10 @@ async def settle(
             "customer": row.customer,
         }
         house.books.audit.append_in(session, row.shop, PROCESS, row.number, stage.value, detail=detail)
+        house.books.held.release_in(session, row.shop, PROCESS, row.number)
         return row
 
-    row = await house.books.store.run(close)
-    await house.books.held.release(house.shop.name, PROCESS, row.number)
-    return row
+    return await house.books.store.run(close)
 
 
 async def wait(house: House, order: StoreOrder, words: str) -> None:
