@@ -452,3 +452,67 @@ class ReferralCustomerRow(SQLModel, table=True):
     link_written: str = _text()
     """The link that was written into the customer's custom field."""
     updated_at: datetime = _when()
+
+
+class HookEventRow(SQLModel, table=True):
+    """A delivery of a vendor that says a record changed. Kept before it is answered; the next pass reads the record."""
+
+    __tablename__ = "hook_events"
+    __table_args__ = (Index("ix_hook_events_waiting", "shop", "vendor", "handled_at"),)
+
+    shop: str = Field(primary_key=True)
+    vendor: str = Field(primary_key=True)
+    """The section of the shop file: referral_factory or servicetitan."""
+    event_id: str = Field(primary_key=True)
+    """The vendor's own, or a digest of what it says where the vendor gives none."""
+    kind: str
+    record: str
+    """What to read: user/ID, code/CODE, booking/ID or job/ID. Never the person's data."""
+    campaign_id: int | None = Field(default=None, sa_type=BigInteger)
+    received_at: datetime = _when()
+    handled_at: datetime | None = _when(nullable=True)
+
+
+class ReferredRow(SQLModel, table=True):
+    """A person who signed up in a campaign: a lead, or a referrer of its own accord. One person, one booking."""
+
+    __tablename__ = "referred"
+    __table_args__ = (
+        Index("ix_referred_stage", "shop", "campaign_id", "stage"),
+        Index("ix_referred_email", "shop", "email_key"),
+        Index("ix_referred_booking", "shop", "booking"),
+    )
+
+    shop: str = Field(primary_key=True)
+    user_id: int = Field(primary_key=True, sa_type=BigInteger)
+    """In Referral Factory: an e-mail in two campaigns is two users."""
+    campaign_id: int = Field(sa_type=BigInteger)
+    kind: str
+    """person_invited (a lead) or person_referring (a referrer)."""
+    email_key: str = _text()
+    """The e-mail folded: decisions/people.py."""
+    person: dict[str, Any] = _json()
+    """ReferralUser, as last read."""
+    stage: str
+    """See models/booking.py, ReferralStage."""
+    why: str = _text()
+    external_id: str = ""
+    """The booking's, as it was sent."""
+    booking: int | None = Field(default=None, sa_type=BigInteger)
+    booking_status: str = ""
+    is_existing: bool = False
+    """ServiceTitan knew the e-mail when the person was taken in."""
+    customers: list[Any] = _json()
+    """Ids of the customers that have the e-mail."""
+    jobs: list[Any] = _json()
+    """FollowedJob, by id."""
+    is_confirmed: bool = False
+    """A person said that this booking is to be made although another campaign has the e-mail too."""
+    qualified_at: datetime | None = _when(nullable=True)
+    """When the program confirmed that the lead is qualified."""
+    qualified_by: str = ""
+    """What qualified it: the job and its status, or "Referral Factory" when it was so without us."""
+    reward: str = ""
+    """"", due or issued: of the lead or its referrer, as the program last told."""
+    created_at: datetime = _when()
+    updated_at: datetime = _when()

@@ -12,6 +12,7 @@ from connectors.limits import Limiter, shared_pace
 from connectors.servicetitan.accounting import AccountingApi
 from connectors.servicetitan.auth import VENDOR, servicetitan_auth
 from connectors.servicetitan.booking import BookingApi
+from connectors.servicetitan.bookings import BookingsApi
 from connectors.servicetitan.crm import CrmApi
 from connectors.servicetitan.jobs import JobsApi
 from connectors.servicetitan.memberships import MembershipsApi
@@ -27,7 +28,17 @@ READ_TIMEOUT_S: Final = 100.0
 _PRODUCTION: Final = "https://api.servicetitan.io"
 
 
-class ServiceTitan(JobsApi, RecordsApi, CrmApi, BookingApi, PricebookApi, AccountingApi, MembershipsApi, ReferenceApi):
+class ServiceTitan(
+    JobsApi,
+    RecordsApi,
+    CrmApi,
+    BookingApi,
+    BookingsApi,
+    PricebookApi,
+    AccountingApi,
+    MembershipsApi,
+    ReferenceApi,
+):
     """Use with `async with`, or close it."""
 
     def __init__(self, http: VendorHttp, tenant_id: int, *, is_production: bool = False) -> None:

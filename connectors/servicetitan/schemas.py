@@ -57,6 +57,8 @@ class Job(MarkedModel):
     priority: str = ""
     tag_type_ids: tuple[int, ...] = ()
     first_appointment_id: int | None = None
+    booking_id: int | None = None
+    """The booking it was made from; nothing when the office booked it without one."""
     invoice_id: int | None = None
     """The job's own invoice: there from the moment the job is booked (FACTS 2.6)."""
     summary: str = ""

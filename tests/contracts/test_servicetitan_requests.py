@@ -19,7 +19,9 @@ from connectors.servicetitan.job_platform import ServiceTitanJobs
 from connectors.servicetitan.schemas import CustomFieldValue, JobPatch
 from models.job import BoardNote, Hold
 from models.shop import PartsSettings
+from tests.connectors.bookings import booking_row
 from tests.connectors.doubles import FIELD_TYPES, GUID, ST, board, job_row, page, visit_row
+from tests.contracts.booking_calls import BOOKING_CALLS
 from tests.contracts.order_calls import ORDER_CALLS
 from tests.contracts.specs import spec_path, spec_query_names, spec_query_validator, spec_validator
 
@@ -59,6 +61,7 @@ def patch() -> JobPatch:
 
 CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     **ORDER_CALLS,
+    **BOOKING_CALLS,
     "jpm-v2 GET /jobs": lambda st: drain(st.list_jobs(SINCE)),
     "jpm-v2 GET /jobs/{id}": lambda st: st.get_job(48213, external_data_guid=GUID),
     "jpm-v2 PATCH /jobs/{id}": lambda st: st.patch_job(48213, patch()),
@@ -108,6 +111,9 @@ def as_written(value: str) -> Any:
 
 ANSWERS: tuple[tuple[str, Any], ...] = (
     (r"POST .*/(customers|locations|jobs|payments|materials|equipment)", {**job_row(), "typeId": 1, "customerId": 11}),
+    (r"\w+ .*/booking-provider/5101/bookings/77001", booking_row()),
+    (r"POST .*/booking-provider/5101/bookings", booking_row()),
+    (r"GET .*/jobs/48213/history", {"history": None}),
     (r"GET .*/export/.*", {"hasMore": False, "continueFrom": "t2", "data": []}),
     (r"POST .*/memberships/sale", {"invoiceId": 70, "customerMembershipId": 9}),
     (r"GET .*/duration-billing-items", []),
