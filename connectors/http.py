@@ -35,7 +35,7 @@ from connectors.errors import (
     from_exception,
     unreadable,
 )
-from connectors.limits import CountingLimiter, Limiter, Turn
+from connectors.limits import CountingLimiter, Gated, Limiter, Turn
 from connectors.tokens import KeyAuth, TokenAuth, named
 from connectors.wire import decode, encode
 from models.errors import SettingsError
@@ -110,6 +110,7 @@ class VendorHttp:
         self.vendor = vendor
         self._auth = auth
         self._limiter = limiter
+        self._gate = limiter.gate if isinstance(limiter, Gated) else None
         self._credentials = " and ".join(named(secret) for secret in secrets)
         self._is_missing = is_missing
         self._client = httpx.AsyncClient(
@@ -243,10 +244,19 @@ class VendorHttp:
         """Send it, and once more with a new token after a 401."""
         content = None if sent.body is None else encode(sent.body)
         dress = await self._auth.headers()
+        await self._ask_gate()
         reply = await self._line.exchange(sent, content, dress)
         if reply.status == httpx.codes.UNAUTHORIZED and self._auth.renew(dress):
-            reply = await self._line.exchange(sent, content, await self._auth.headers())
+            await self._ask_gate()
+            dress = await self._auth.headers()
+            await self._ask_gate()
+            reply = await self._line.exchange(sent, content, dress)
         return reply
+
+    async def _ask_gate(self) -> None:
+        """Raise DisconnectedError when nothing may go out any more: a token, or a slow answer, may have taken long."""
+        if self._gate is not None:
+            await self._gate()
 
 
 @dataclass(frozen=True, slots=True)

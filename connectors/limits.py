@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Protocol, runtime_checkable
@@ -33,6 +33,43 @@ class CountingLimiter(Limiter, Protocol):
     async def overrun(self, asked: RateLimitedError) -> None:
         """Let every caller of this account pause, as the vendor asked. Raises when it was once too often."""
         ...
+
+
+Gate = Callable[[], Awaitable[None]]
+"""Asked right before a call goes out. Raises what keeps it from going."""
+
+
+class Gated:
+    """A limiter behind a gate: who may call is asked before its turn and after it. `VendorHttp` asks once more."""
+
+    def __init__(self, limiter: Limiter, gate: Gate) -> None:
+        """Use `gated` to make one."""
+        self._limiter = limiter
+        self.gate = gate
+
+    async def acquire(self) -> None:
+        """Wait until the next call may go. Raises what the gate raises, and what the limiter raises."""
+        await self.gate()
+        await self._limiter.acquire()
+        await self.gate()
+
+
+class GatedCounting(Gated):
+    """The same around a limiter that keeps count."""
+
+    def __init__(self, limiter: CountingLimiter, gate: Gate) -> None:
+        """Use `gated` to make one."""
+        super().__init__(limiter, gate)
+        self._counting = limiter
+
+    async def overrun(self, asked: RateLimitedError) -> None:
+        """Let every caller of this account pause: see `CountingLimiter`."""
+        await self._counting.overrun(asked)
+
+
+def gated(limiter: Limiter, gate: Gate) -> Gated:
+    """Put a gate before a limiter."""
+    return GatedCounting(limiter, gate) if isinstance(limiter, CountingLimiter) else Gated(limiter, gate)
 
 
 class Unlimited:

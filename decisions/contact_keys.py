@@ -2,7 +2,7 @@
 
 A key is folded text with its kind before it, such as "email:pat@example.com". There is none for a name: a name counts
 only with its address (OI-10), and the address finds fewer.
-Source: contracts/contractor_commerce/CHECKLIST.md OI-8 to OI-18.
+Source: contracts/contractor_commerce/CHECKLIST.md OI-8 to OI-18; contracts/referral_factory/CHECKLIST.md RF-46, Q5.
 """
 
 from __future__ import annotations
@@ -21,6 +21,14 @@ LONGEST = 300
 def email_index_keys(email: str) -> tuple[str, ...]:
     """Return the key of an e-mail; none when it is not usable."""
     return tuple(_key("email", key) for key in email_keys([email]))
+
+
+def location_email_keys(email: str) -> tuple[str, ...]:
+    """Return the key of an e-mail that stands at a location; none when it is not usable.
+
+    Of another kind than a customer's own: who was referred is recognised by it (RF-46, Q5), and no order's buyer is.
+    """
+    return tuple(_key("location-email", key) for key in email_keys([email]))
 
 
 def phone_index_keys(phone: str) -> tuple[str, ...]:

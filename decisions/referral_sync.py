@@ -32,6 +32,15 @@ TAKEN_FIX: Final = (
     "is not needed, which ends that person's link. Then retry what is held."
 )
 REFUSED_FIX: Final = "Correct the e-mail or the name in ServiceTitan."
+FULL_FIX: Final = (
+    "Look in Referral Factory whether the plan's users are used up, and take a bigger plan; or leave customers out. "
+    "The next pass goes on where this one stopped, and who has a link keeps it."
+)
+CLOSED_FIX: Final = (
+    "Look at the campaign in Referral Factory: is it paused, or over? The next pass goes on where this one stopped."
+)
+_FULL: Final = frozenset({402, 403})
+_CLOSED: Final = frozenset({400, 409, 422})
 
 
 def decide_sync(draft: Draft | Skip, link: KnownLink | None, users: Mapping[str, KnownUser]) -> Decision:
@@ -63,6 +72,14 @@ def decide_sync(draft: Draft | Skip, link: KnownLink | None, users: Mapping[str,
             return Later(draft)
         return Conflict(draft, mine.user_id, TAKEN_WHY, TAKEN_FIX)
     return Update(draft, mine.user_id, moved_from=mine.key)
+
+
+def how_to_go_on(status: int | None, fix: str) -> str:
+    """Return what a person does about a program that takes nobody; `fix` is what the refusal itself suggests.
+
+    How a full plan is told is not known (FACTS section 3) [inferred].
+    """
+    return FULL_FIX if status in _FULL else CLOSED_FIX if status in _CLOSED else fix
 
 
 def _own_person(draft: Draft, link: KnownLink | None, users: Mapping[str, KnownUser]) -> KnownUser | None:

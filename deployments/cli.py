@@ -8,7 +8,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
-from deployments.commands import approvals, audit, demo, held, house, report, run, setup, status
+from deployments.commands import approvals, audit, connections, demo, held, house, report, run, setup, status
 from deployments.talk import explain
 from models.errors import TruckrollError
 
@@ -44,8 +44,8 @@ app.command("down")(house.down)
 app.command("sandbox", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(house.sandbox)
 app.command("check")(house.check)
 app.command("setup")(setup.setup)
-app.command("connect")(setup.connect)
-app.command("disconnect")(setup.disconnect)
+app.command("connect")(connections.connect)
+app.command("disconnect")(connections.disconnect)
 app.command("run")(run.run)
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(held.app, name="held")

@@ -55,6 +55,7 @@ class Process:
 
 PARTS = ("servicetitan", "marcone")
 ORDERS = ("servicetitan", "contractor_commerce")
+REFERRALS = ("servicetitan", "referral_factory")
 
 PROCESSES: tuple[Process, ...] = (
     Process(
@@ -89,7 +90,16 @@ PROCESSES: tuple[Process, ...] = (
         cron="*/15 * * * *",
         slug="every-15-minutes",
         one_at_a_time=True,
-        needs=("servicetitan", "referral_factory"),
+        needs=REFERRALS,
+    ),
+    Process(
+        "booking-to-reward",
+        "flows.booking_to_reward.booking_to_reward",
+        "Books who signs up in a referral campaign, follows the bookings, and qualifies leads whose booking was won.",
+        cron="*/5 * * * *",
+        slug="every-5-minutes",
+        one_at_a_time=True,
+        needs=REFERRALS,
     ),
     Process(
         "diagnosis-watch",

@@ -9,21 +9,24 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from prefect import flow
-from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 
+from decisions.campaign_mails import MAILS, WHERE_OFF, notice
 from decisions.contact_map import plan_mapping
-from flows.access import AWAY, note_away, note_back
+from decisions.referral_sync import how_to_go_on
+from flows.access import AWAY, REFERRALS, how_it_ended, may_move, note_away, note_back
+from flows.link_write_back import write_links_back
 from flows.running import finish
-from flows.showing import artifact_key
+from flows.showing import artifact_key, show_progress
+from models.contact_sync import SkipReason, SyncCounts
 from models.errors import BusyError, HeldError, RejectedError
 from models.report import RunReport
 from models.shop import CampaignSettings
 from tasks.contact_index import refresh_contact_index
-from tasks.contact_sync import PROCESS, Pace, PageDone, check_campaign, read_mark, sync_page
+from tasks.contact_sync import PROCESS, Pace, PageDone, check_campaign, has_begun, once_cursor, read_mark, sync_page
 from tasks.house import House, open_house
-from tasks.order_checks import is_connected
 
 VENDORS = ("Referral Factory", "ServiceTitan")
 
@@ -40,7 +43,7 @@ async def contact_sync(shop: str) -> State[Any]:
 
     """
     report = RunReport(process=PROCESS, shop=shop)
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=REFERRALS) as house:
         campaigns = [one for one in house.shop.need_referral_factory().campaigns if one.contact_sync.enabled]
         if await _may_run(house, report, campaigns):
             try:
@@ -50,7 +53,7 @@ async def contact_sync(shop: str) -> State[Any]:
                     await _sync(house, campaign, report)
             except AWAY as error:
                 await note_away(house, error)
-                report.add(error.vendor or "vendor", "failed", str(error))
+                report.add(error.vendor or "vendor", how_it_ended(error), str(error))
             await note_back(house, report, VENDORS)
     return await finish(report, for_people=("failed", "held"))
 
@@ -58,19 +61,11 @@ async def contact_sync(shop: str) -> State[Any]:
 async def _may_run(house: House, report: RunReport, campaigns: list[CampaignSettings]) -> bool:
     """Nothing moves before both sides are connected and a campaign is configured (RF-26, RF-67)."""
     house.shop.need_servicetitan()
-    if not await _is_connected(house):
-        report.add(
-            PROCESS, "skipped", "ServiceTitan or Referral Factory is disconnected. `truckroll connect` connects it."
-        )
+    if not await may_move(house, report, *REFERRALS):
         return False
     if not campaigns:
         report.add(PROCESS, "skipped", "The contact sync is on in no campaign of the shop file.")
     return bool(campaigns)
-
-
-async def _is_connected(house: House) -> bool:
-    sections = ("servicetitan", "referral_factory")
-    return all([await is_connected(house.books, house.shop, section) for section in sections])
 
 
 async def _sync(house: House, campaign: CampaignSettings, report: RunReport) -> None:
@@ -78,23 +73,36 @@ async def _sync(house: House, campaign: CampaignSettings, report: RunReport) -> 
     record = f"campaign {campaign.id}"
     try:
         async with house.books.leases.hold(f"{house.shop.name}/contact-sync/{campaign.id}"):
-            if await _is_over(house, campaign):
-                report.add(record, "unchanged", "It was to be synced once, and is. Set ongoing = true to go on.")
-                return
-            # 2. The campaign is there, and has the fields that are mapped.
-            await check_campaign(house.shop.name, campaign.id)
-            # 3. Page by page.
-            done = await _pages(house, campaign)
-            # 4. Links and skipped customers, to be read.
-            if await _show(house, campaign, report, done) and done[-1:] and done[-1].is_last:
-                await _note_over(house, campaign)
-        await house.books.held.release(house.shop.name, PROCESS, record)
+            try:
+                await _make_links(house, campaign, report)
+                await house.books.held.release(house.shop.name, PROCESS, record)
+            except (HeldError, RejectedError) as error:
+                field = error.field if isinstance(error, HeldError) else ""
+                fix = how_to_go_on(error.status, error.fix) if isinstance(error, RejectedError) else error.fix
+                await house.books.held.hold(
+                    house.shop.name, PROCESS, record, reason=error.message, fix=fix, field=field
+                )
+                report.add(record, "held", f"{error.message} {fix}")
+            # 5. The links there are into a custom field of ServiceTitan, where the campaign names one.
+            await write_links_back(house, campaign, report)
     except BusyError:
         report.add(record, "skipped", "Another run is syncing it.")
-    except (HeldError, RejectedError) as error:
-        field = error.field if isinstance(error, HeldError) else ""
-        await house.books.held.hold(house.shop.name, PROCESS, record, reason=error.message, fix=error.fix, field=field)
-        report.add(record, "held", str(error))
+
+
+async def _make_links(house: House, campaign: CampaignSettings, report: RunReport) -> None:
+    if await _is_over(house, campaign):
+        report.add(
+            f"campaign {campaign.id}", "unchanged", "It was to be synced once, and is. Set ongoing = true to go on."
+        )
+        return
+    # 2. The campaign is there, and has the fields that are mapped.
+    await check_campaign(house.shop.name, campaign.id)
+    await _show_before_first(house, campaign)
+    # 3. Page by page.
+    done = await _pages(house, campaign)
+    # 4. Links and skipped customers, to be read.
+    if await _show(house, campaign, report, done) and done[-1:] and done[-1].is_last:
+        await _note_over(house, campaign)
 
 
 async def _pages(house: House, campaign: CampaignSettings) -> list[PageDone]:
@@ -103,26 +111,37 @@ async def _pages(house: House, campaign: CampaignSettings) -> list[PageDone]:
     pace = Pace(await house.books.contact_index.waiting(shop, await read_mark(house, campaign.id, mapping)))
     run, done = uuid4().hex, list[PageDone]()
     artifact: UUID | None = None
-    # Disconnecting stops a sync that is under way, at the end of its page (RF-67).
-    while (not done or not done[-1].is_last) and await _is_connected(house):
+    # Disconnecting stops a sync that is under way: its next call raises DisconnectedError (RF-67).
+    while not done or not done[-1].is_last:
         page = await sync_page(shop, campaign.id, len(done) + 1, run)
         done.append(page)
         pace.add(page.customers)
         if page.customers:
-            artifact = await _show_progress(campaign, pace, artifact)
+            words = f"Campaign {campaign.id}: {pace.in_words()}"
+            artifact = await show_progress(
+                artifact_key("contact-sync", str(campaign.id)), words, pace.percent, artifact
+            )
     return done
 
 
-async def _show_progress(campaign: CampaignSettings, pace: Pace, artifact: UUID | None) -> UUID:
-    """Show the way so far as a bar in Prefect, with the rate and the time left (RF-40)."""
-    words = f"Campaign {campaign.id}: {pace.in_words()}"
-    if artifact is None:
-        made = await acreate_progress_artifact(
-            progress=pace.percent, key=artifact_key("contact-sync", str(campaign.id)), description=words
-        )
-        return made if isinstance(made, UUID) else UUID(str(made))
-    await aupdate_progress_artifact(artifact_id=artifact, progress=pace.percent, description=words)
-    return artifact
+async def _show_before_first(house: House, campaign: CampaignSettings) -> None:
+    """Say before a campaign's first sync what a person sees to: the API shows none of it (RF-31, RF-38)."""
+    shop, sync = house.shop.name, campaign.contact_sync
+    if await has_begun(house, campaign.id):
+        return
+    log = get_run_logger()
+    log.warning("First sync of campaign %s: its mails must be off in Referral Factory: %s.", campaign.id, _mail_names())
+    log.info("First sync of campaign %s: %s.", campaign.id, notice(sync.write_link_to))
+    await acreate_table_artifact(
+        key=artifact_key("before-first-sync", shop, str(campaign.id)),
+        table=[{"mail": mail.name, "must be": "off", "because": mail.why, "what to do": WHERE_OFF} for mail in MAILS],
+        description=f"Campaign {campaign.id}, before its first sync: these mails must be off. "
+        f"And {notice(sync.write_link_to)}.",
+    )
+
+
+def _mail_names() -> str:
+    return ", ".join(mail.name for mail in MAILS)
 
 
 async def _show(house: House, campaign: CampaignSettings, report: RunReport, done: list[PageDone]) -> bool:
@@ -145,24 +164,42 @@ async def _show(house: House, campaign: CampaignSettings, report: RunReport, don
         ],
         description=f"Referral links of campaign {campaign.id}: {words}. All of them: `truckroll report links`.",
     )
+    await _hold_customers(house, campaign, counts)
     is_whole = not counts.waiting and not any(page.unknown for page in done)
     ending = "" if is_whole else "; answers are missing, and the next pass looks for them"
     report.add(f"campaign {campaign.id}", "synced" if is_whole else "failed", f"{words}{ending}")
     return is_whole
 
 
+async def _hold_customers(house: House, campaign: CampaignSettings, counts: SyncCounts) -> None:
+    """Keep one entry on the held list for the customers that wait for a person, and none where nobody does."""
+    shop, record = house.shop.name, f"campaign {campaign.id} customers"
+    refused, taken = (counts.skipped.get(reason, 0) for reason in (SkipReason.REFUSED, SkipReason.EMAIL_TAKEN))
+    if not refused and not taken:
+        await house.books.held.release(shop, PROCESS, record)
+        return
+    said = [
+        *([f"Referral Factory refused {refused:,} customers."] if refused else []),
+        *([f"{taken:,} keep an old link, because their new e-mail is another person's."] if taken else []),
+    ]
+    await house.books.held.hold(
+        shop,
+        PROCESS,
+        record,
+        reason=" ".join(said),
+        fix=f"`truckroll report links --shop {shop} --campaign {campaign.id} --skipped` says why of each. What is "
+        "corrected in ServiceTitan goes through by itself; retrying this sends all of them once more.",
+    )
+
+
 async def _is_over(house: House, campaign: CampaignSettings) -> bool:
     """Tell whether a sync that was to run once has run, with this same map (RF-39)."""
     if campaign.contact_sync.ongoing:
         return False
-    kept = await house.books.cursors.get(house.shop.name, _once(campaign))
+    kept = await house.books.cursors.get(house.shop.name, once_cursor(campaign.id))
     return kept == plan_mapping(campaign.contact_sync).fingerprint
 
 
 async def _note_over(house: House, campaign: CampaignSettings) -> None:
     fingerprint = plan_mapping(campaign.contact_sync).fingerprint
-    await house.books.cursors.set(house.shop.name, _once(campaign), fingerprint)
-
-
-def _once(campaign: CampaignSettings) -> str:
-    return f"referral_factory/{campaign.id}/contacts/once"
+    await house.books.cursors.set(house.shop.name, once_cursor(campaign.id), fingerprint)

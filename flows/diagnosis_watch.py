@@ -10,7 +10,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.access import AWAY, note_away
+from flows.access import AWAY, PARTS, how_it_ended, may_move, note_away
 from flows.parts_loop import follow_all
 from flows.running import finish
 from flows.starting import start_runs
@@ -33,13 +33,15 @@ async def diagnosis_watch(shop: str) -> State[Any]:
 
     """
     report = RunReport(process="diagnosis-watch", shop=shop)
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=PARTS) as house:
+        if not await may_move(house, report, *PARTS):
+            return await finish(report)
         # 1. and 2. What changed since the last look; one request for each diagnosis.
         try:
             await find_diagnosed_parts(shop)
         except AWAY as error:
             await note_away(house, error)
-            report.add("diagnosis", "failed", str(error))
+            report.add("diagnosis", how_it_ended(error), str(error))
         # 3. A run of the parts loop for each; in the foreground the loop itself, up to the question.
         found = await house.books.requests.list(shop=shop, stages=[Stage.FOUND])
         has_followed = not await start_runs(house, found, report)

@@ -12,7 +12,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 
 from decisions.board import eta_text, status_words
-from flows.access import AWAY, note_away
+from flows.access import AWAY, PARTS, how_it_ended, may_move, note_away
 from flows.running import finish
 from flows.telling import tell_the_rest
 from models.base import utc_now
@@ -37,7 +37,9 @@ async def eta_watch(shop: str, only_due: bool = False) -> State[Any]:
 
     """
     report = RunReport(process="eta-watch", shop=shop)
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=PARTS) as house:
+        if not await may_move(house, report, *PARTS):
+            return await finish(report)
         # 1. Which orders are open, or due.
         orders = await house.books.orders.list_open(shop, due_before=utc_now() if only_due else None)
         requests = list(dict.fromkeys(order.request_id for order in orders))
@@ -48,7 +50,7 @@ async def eta_watch(shop: str, only_due: bool = False) -> State[Any]:
                 looks = await look_at_orders(shop, page, page=number, count=len(page))
             except AWAY as error:
                 await note_away(house, error)
-                report.add(f"page {number}", "failed", str(error))
+                report.add(f"page {number}", how_it_ended(error), str(error))
                 break
             for look in looks:
                 report.add(look.request_id, look.outcome, look.words)

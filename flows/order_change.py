@@ -14,7 +14,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.access import AWAY, note_away
+from flows.access import AWAY, ORDERS, how_it_ended, may_move, note_away
 from flows.asking import wait_for_office
 from flows.running import finish
 from flows.starting import is_deployed
@@ -36,7 +36,7 @@ async def order_change(shop: str, order: str) -> State[Any]:
         order: The store's own id of the order, such as 100205.
 
     """
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=ORDERS) as house:
         item = await follow_change(house, order)
     message = f"{item.outcome.replace('_', ' ')}: {item.reason}" if item.reason else item.outcome
     if item.outcome == "failed":
@@ -53,12 +53,14 @@ async def changes_pass(shop: str) -> State[Any]:
 
     """
     report = RunReport(process="order-change", shop=shop)
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=ORDERS) as house:
+        if not await may_move(house, report, *ORDERS):
+            return await finish(report)
         try:
             await carry_out_changes(house, report)
         except AWAY as error:
             await note_away(house, error)
-            report.add(error.vendor or "vendor", "failed", str(error))
+            report.add(error.vendor or "vendor", how_it_ended(error), str(error))
     return await finish(report)
 
 
@@ -88,7 +90,7 @@ async def follow_change(house: House, order_id: str) -> RunItem:
         if isinstance(error, AWAY):
             await note_away(house, error)
         return RunItem(
-            id=number, outcome="failed", reason=f"{error} The next pass of order-to-invoice goes on with it."
+            id=number, outcome=how_it_ended(error), reason=f"{error} The next pass of order-to-invoice goes on with it."
         )
     except Exception as error:  # noqa: BLE001  told in the ledger's words; the run's log has the rest
         get_run_logger().exception("The change of order %s stopped on something unforeseen.", number)

@@ -33,12 +33,13 @@ from decisions.order_intake import (
 )
 from decisions.order_plan import PartPlan, all_tags, plan_order
 from decisions.words import as_sentence, listed, money
-from flows.access import AWAY, note_away, note_back
+from flows.access import AWAY, ORDERS, how_it_ended, may_move, note_away, note_back
 from flows.running import finish
 from flows.starting import start_change_runs
 from models.errors import (
     BusyError,
     ContractError,
+    DisconnectedError,
     HeldError,
     RejectedError,
     SettingsError,
@@ -68,7 +69,7 @@ from tasks.invoices import record_payment, settle_invoice, write_lines
 from tasks.job_tags import tag_completed
 from tasks.memberships import pay_memberships, read_membership_terms, sell_memberships
 from tasks.order_changes import carry_out_changes, propose_change
-from tasks.order_checks import accounting_is_confirmed, is_connected
+from tasks.order_checks import accounting_is_confirmed
 from tasks.order_records import (
     MatchedBy,
     begin,
@@ -115,13 +116,13 @@ async def order_to_invoice(shop: str) -> State[Any]:
 
     """
     report = RunReport(process=PROCESS, shop=shop)
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=ORDERS) as house:
         if await _may_run(house, report):
             try:
                 await _pass(Desk(house, report))
             except AWAY as error:
                 await note_away(house, error)
-                report.add(error.vendor or "vendor", "failed", str(error))
+                report.add(error.vendor or "vendor", how_it_ended(error), str(error))
             await note_back(house, report, VENDORS)
     return await finish(report, for_people=("failed", "held"))
 
@@ -177,11 +178,7 @@ async def _may_run(house: House, report: RunReport) -> bool:
     """Nothing is pushed before both sides are connected and something is switched on (OI-1)."""
     house.shop.need_servicetitan()
     house.shop.need_contractor_commerce()
-    for section in ("contractor_commerce", "servicetitan"):
-        if not await is_connected(house.books, house.shop, section):
-            report.add(section, "skipped", f"[{section}] is disconnected. `truckroll connect` connects it.")
-            return False
-    return True
+    return await may_move(house, report, *ORDERS)
 
 
 async def _pass(desk: Desk) -> None:
@@ -207,6 +204,8 @@ async def _take_in(desk: Desk) -> int:
     try:
         unread = await take_in_orders(shop)
         named = await take_in_named_orders(shop)
+    except DisconnectedError:
+        raise
     except AWAY as error:
         await note_away(desk.house, error)
         desk.report.add(error.vendor or "store", "failed", str(error))
@@ -279,7 +278,7 @@ async def _follow(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
         if isinstance(error, AWAY):
             await note_away(house, error)
             desk.note_failure(error)
-        return RunItem(id=number, outcome="failed", reason=f"{error} The next pass goes on with it.")
+        return RunItem(id=number, outcome=how_it_ended(error), reason=f"{error} The next pass goes on with it.")
     except Exception as error:  # noqa: BLE001  one order's surprise must not stop the others: it is logged and reported
         get_run_logger().exception("Order %s stopped on something unforeseen.", number)
         why = f"Unforeseen: {type(error).__name__}. The run's log has it all; the next pass tries again."

@@ -19,7 +19,7 @@ from decisions import events
 from decisions.chain import Ending, NoLongerAvailable, NotFound, Resolved, Tangled
 from decisions.offers import Moved, make_offer, moved
 from decisions.part_numbers import BadQuantity, ModelOk, UnreadableNumber, judge_model, judge_number, judge_quantity
-from flows.access import AWAY, note_away
+from flows.access import AWAY, PARTS, may_move, note_away
 from flows.asking import wait_for_technician
 from flows.running import finish
 from flows.showing import name_run, show_offer, show_order
@@ -30,6 +30,7 @@ from models.base import JobRef, utc_now
 from models.errors import (
     BusyError,
     ContractError,
+    DisconnectedError,
     HeldError,
     RejectedError,
     SettingsError,
@@ -64,7 +65,7 @@ async def parts_loop(shop: str, request: str) -> State[Any]:
         request: The part request's id, such as demo-48213-1.
 
     """
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=PARTS) as house:
         await remember_run(house, request)
         item = await follow(house, request, ask=wait_for_technician)
     message = f"{item.outcome.replace('_', ' ')}: {item.reason}" if item.reason else item.outcome
@@ -77,7 +78,9 @@ async def parts_loop(shop: str, request: str) -> State[Any]:
 async def parts_pass(shop: str) -> State[Any]:
     """Take every open part request of a shop one pass further, up to its question or through its order."""
     report = RunReport(process="parts-loop", shop=shop)
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=PARTS) as house:
+        if not await may_move(house, report, *PARTS):
+            return await finish(report)
         waiting = await house.books.requests.list(shop=shop, stages=IN_THE_LOOP)
         await follow_all(house, [request.id for request in waiting], report)
         asked = [house.platform.name, house.distributor.name] if report.items else []
@@ -119,6 +122,8 @@ async def follow(house: House, request_id: str, *, ask: Ask) -> RunItem:
         raise
     except BusyError:
         return RunItem(id=request_id, outcome="skipped", reason="Another run is working on it.")
+    except DisconnectedError as error:
+        return RunItem(id=request_id, outcome="skipped", reason=f"{error} The request stays where it is.")
     except TruckrollError as error:
         if isinstance(error, AWAY):
             await note_away(house, error)

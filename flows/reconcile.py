@@ -16,6 +16,8 @@ from decisions.messages import due_reminders, question_message
 from decisions.order_changes import change_message
 from decisions.restarts import RESTARTED, next_restart, restarts_in_vain
 from decisions.words import moment
+from flows.access import ORDERS as STORE_AND_TENANT
+from flows.access import PARTS
 from flows.parts_loop import end_expired
 from flows.running import finish
 from flows.telling import tell_the_rest
@@ -27,6 +29,8 @@ from models.report import RunReport
 from models.request import IN_THE_LOOP, Stage
 from models.tables import ApprovalRow, PartRequestRow
 from tasks.approvals import mend_form, wake_run
+from tasks.deliveries import KEPT_FOR, forget_old_deliveries
+from tasks.gate import between, why_still
 from tasks.house import House, open_house
 from tasks.links import open_links
 from tasks.order_changes import find_order_change, letter_of, start_change_run
@@ -63,17 +67,24 @@ async def reconcile(shop: str) -> State[Any]:
         await remind(house, report)
         # 3. Runs that sleep, lost their form, have no worker, or are gone.
         async with prefect_api() as api:
+            # What is disconnected is left alone: its runs would end at their first call.
             deployment = await find_parts_loop(api, shop)
-            if api is not None and deployment is not None:
+            are_parts_on = await why_still(house.books, house.shop, PARTS) is None
+            if api is not None and deployment is not None and are_parts_on:
                 for request in await house.books.requests.list(shop=shop, stages=MENDED):
                     if request.stage in IN_THE_LOOP or utc_now() - request.updated_at < STILL_SLEEPS_FOR:
                         await mend_run(house, api, deployment, request, report)
             changing = await find_order_change(api, shop)
-            if api is not None and changing is not None:
+            are_changes_on = await why_still(house.books, house.shop, STORE_AND_TENANT) is None
+            if api is not None and changing is not None and are_changes_on:
                 for question in await house.books.approvals.open_changes(shop):
                     await mend_change_run(house, api, changing, question, report)
         # 4. What still waits to be told.
-        await tell_the_rest(house, report)
+        with between(PARTS):
+            await tell_the_rest(house, report)
+        # 5. Deliveries of long ago.
+        if forgotten := await forget_old_deliveries(house.books, shop, utc_now()):
+            report.add("deliveries", "forgotten", f"{forgotten} from more than {KEPT_FOR.days} days ago.")
     return await finish(report)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from prefect import Flow, get_client
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.flow_engine import run_flow_async
+from prefect.states import Completed, Failed, Pending
 
 from models.errors import SettingsError, TruckrollError
 from models.report import GROUP_OF, RunReport
@@ -25,23 +27,29 @@ PASSES = {
     "reconcile": "flows.reconcile:reconcile",
     "order-to-invoice": "flows.order_to_invoice:order_to_invoice",
     "contact-sync": "flows.contact_sync:contact_sync",
+    "booking-to-reward": "flows.booking_to_reward:booking_to_reward",
     "order-change": "flows.order_change:changes_pass",
     "settings-refresh": "flows.settings_refresh:settings_refresh",
 }
 """The flow behind `truckroll run PROCESS`. Each later process adds its own."""
 
 
-async def run_process(process: str, shop: str) -> RunReport:
+async def run_process(process: str, shop: str, tags: Sequence[str] = ()) -> RunReport:
     """Run one pass of a process for a shop, seen in Prefect like any other run.
+
+    `tags` are the run's own, as a deployment's are. By `prefect.tags` its tasks would have them too, and each task of a
+    tagged one asks the server, before it begins, whether a limit of such a tag lets it.
 
     Raises: what stopped the whole pass (SettingsError, UnauthorizedError, ...); single records never do.
     """
     if process not in PASSES:
         raise SettingsError(f"There is no process {process}.", f"The processes are {', '.join(sorted(PASSES))}.")
     module, name = PASSES[process].split(":")
-    run: Callable[..., Awaitable[State[Any]]] = getattr(importlib.import_module(module), name)
+    flow: Flow[..., Any] = getattr(importlib.import_module(module), name)
     began = time.monotonic()
-    state = await run(shop, return_state=True)
+    async with get_client() as client:
+        run = await client.create_flow_run(flow, parameters={"shop": shop}, state=Pending(), tags=tags)
+    state: State[Any] = await run_flow_async(flow, flow_run=run, parameters={"shop": shop}, return_type="state")
     report = await state.aresult(raise_on_failure=False)
     if isinstance(report, BaseException):
         raise report

@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from decisions.choices import chosen_settings
-from flows.access import AWAY, note_away, note_back
+from flows.access import AWAY, ORDERS, how_it_ended, may_move, note_away, note_back
 from flows.running import finish
 from models.report import RunReport
 from tasks.drop_downs import hold_missing
@@ -28,19 +28,21 @@ async def settings_refresh(shop: str) -> State[Any]:
 
     """
     report = RunReport(process="settings-refresh", shop=shop)
-    async with open_house(shop) as house:
+    async with open_house(shop, moves_between=ORDERS) as house:
         settings = house.shop.contractor_commerce
         if settings is None:
             report.add(
                 "contractor_commerce", "skipped", "The shop file has no such section: there is nothing to look up."
             )
             return await finish(report)
+        if not await may_move(house, report, *ORDERS):
+            return await finish(report)
         # 1. The lists as they are now, against the last reading.
         try:
             choices = await read_choices(shop)
         except AWAY as error:
             await note_away(house, error)
-            report.add(error.vendor or "ServiceTitan", "failed", str(error))
+            report.add(error.vendor or "ServiceTitan", how_it_ended(error), str(error))
             return await finish(report)
         # 2. Each name: found, or why not.
         chosen = chosen_settings(settings, choices)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from uuid import UUID
 
-from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, acreate_table_artifact
+from prefect.artifacts import (
+    acreate_link_artifact,
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
 from prefect.context import FlowRunContext
 
 from models.approval import ApprovalStatus
@@ -61,6 +68,15 @@ async def show_order(request: PartRequestRow, order_numbers: Sequence[str]) -> N
         ],
         description=f"Ordered for job {request.job_number}",
     )
+
+
+async def show_progress(key: str, words: str, percent: float, artifact: UUID | None) -> UUID:
+    """Show how far something is as a bar; `artifact` is the bar so far. Returns the bar."""
+    if artifact is None:
+        made = await acreate_progress_artifact(progress=percent, key=key, description=words)
+        return made if isinstance(made, UUID) else UUID(str(made))
+    await aupdate_progress_artifact(artifact_id=artifact, progress=percent, description=words)
+    return artifact
 
 
 def artifact_key(*words: str) -> str:

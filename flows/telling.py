@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.access import AWAY, note_away, note_back
+from flows.access import AWAY, how_it_ended, note_away, note_back
 from models.errors import BusyError
 from models.report import RunReport
 from tasks.house import House
@@ -20,7 +20,7 @@ async def tell_the_rest(house: House, report: RunReport, *, asked: Sequence[str]
         await tell_waiting(house)
     except AWAY as error:
         await note_away(house, error)
-        report.add("telling", "failed", str(error))
+        report.add("telling", how_it_ended(error), str(error))
     except BusyError as error:
         report.add("telling", "skipped", str(error))
     await note_back(house, report, asked)

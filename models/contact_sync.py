@@ -326,6 +326,8 @@ class KeptLink:
     """As it was sent."""
     link_written: str
     """The link in the customer's custom field, as far as a sync wrote it there."""
+    link_why: str = ""
+    """Why it is not there, where a sync tried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,13 @@ class UnauthorizedError(VendorError):
     """The vendor refuses our credentials, also after one fresh token. The text names the secret to look at."""
 
 
+class DisconnectedError(UnauthorizedError):
+    """A person disconnected the vendor, or the connection is not finished: nothing was sent, and nothing may be.
+
+    Like refused credentials it ends the pass. It is nobody's fault: the records stay where they are, and are skipped.
+    """
+
+
 class AmbiguousWriteError(VendorError):
     """A write whose answer was lost, or 5xx to a write: it may have happened. Only `once` may decide."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from models.address import Address
 from models.base import DomainModel
@@ -31,14 +32,56 @@ class KnownCustomer(DomainModel):
     locations: tuple[KnownLocation, ...] = ()
 
 
+class IndexRow(NamedTuple):
+    """An entry of the index as it is kept. A first filling makes hundreds of thousands: `IndexEntry.row` is for few."""
+
+    source: str
+    customer: int
+    keys: tuple[str, ...]
+    is_active: bool
+    record: dict[str, Any]
+    """What differs from an empty `IndexEntry`: `lean`."""
+
+
+_USUAL: Final[Mapping[str, Any]] = {
+    "name": "",
+    "address": None,
+    "merged_into": "",
+    "customer_type": "",
+    "do_not_mail": False,
+    "custom_fields": [],
+    "email": "",
+    "phone": "",
+    "takes_marketing": True,
+    "location": None,
+}
+"""What is not kept, since `IndexEntry` has it anyway."""
+
+_USUAL_OF_ADDRESS: Final[Mapping[str, str]] = {"name": "", "unit": "", "country": "USA"}
+
+
+def lean(**record: Any) -> dict[str, Any]:
+    """Return a record as it is kept: without what is as usual. Two that say the same are equal."""
+    return {name: value for name, value in record.items() if value != _USUAL[name]}
+
+
+def lean_address(**parts: str) -> dict[str, str]:
+    """Return an address as it is kept in a record."""
+    return {name: value for name, value in parts.items() if value != _USUAL_OF_ADDRESS.get(name)}
+
+
+LOCATION_CONTACT: Final = "location/contact-"
+"""What the source of a location's contact begins with."""
+
+
 class IndexEntry(DomainModel):
-    """One record of the job system that tells of a customer: the customer's own, a contact's or a location's.
+    """One record of the job system that tells of a customer: its own, a contact's, a location's or its contact's.
 
     Only the fields of its kind are filled in.
     """
 
     source: str
-    """customer/ID, contact/ID or location/ID."""
+    """customer/ID, contact/ID, location/ID or location/contact-ID."""
     customer: int
     keys: tuple[str, ...] = ()
     """What a buyer finds it by: decisions/contact_keys.py. None: it does not lead to the customer."""
@@ -56,6 +99,24 @@ class IndexEntry(DomainModel):
     phone: str = ""
     takes_marketing: bool = True
     """False: the contact does not want marketing updates."""
+    location: int | None = None
+    """Where a location's contact stands: it leads to the customer whose that location is now, not to `customer`."""
+
+    def row(self) -> IndexRow:
+        """Return the entry as it is kept."""
+        record = lean(
+            name=self.name,
+            address=lean_address(**self.address.model_dump()) if self.address else None,
+            merged_into=self.merged_into,
+            customer_type=self.customer_type,
+            do_not_mail=self.do_not_mail,
+            custom_fields=[list(pair) for pair in self.custom_fields],
+            email=self.email,
+            phone=self.phone,
+            takes_marketing=self.takes_marketing,
+            location=self.location,
+        )
+        return IndexRow(self.source, self.customer, self.keys, self.is_active, record)
 
     @property
     def kind(self) -> str:

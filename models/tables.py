@@ -357,7 +357,7 @@ class ContactIndexRow(SQLModel, table=True):
 
     shop: str = Field(primary_key=True)
     source: str = Field(primary_key=True)
-    """customer/ID, contact/ID or location/ID."""
+    """customer/ID, contact/ID, location/ID or location/contact-ID."""
     customer: int = Field(sa_type=BigInteger)
     record: dict[str, Any] = _json()
     is_active: bool = True
@@ -451,6 +451,10 @@ class ReferralCustomerRow(SQLModel, table=True):
     why: str = _text()
     link_written: str = _text()
     """The link that was written into the customer's custom field."""
+    link_refused: str = Field(default="", sa_column=Column(Text(), nullable=False, server_default=""))
+    """The link ServiceTitan refused to write there: it is not sent again until somebody says so."""
+    link_why: str = Field(default="", sa_column=Column(Text(), nullable=False, server_default=""))
+    """Why the link is not in the field."""
     updated_at: datetime = _when()
 
 
@@ -481,6 +485,7 @@ class ReferredRow(SQLModel, table=True):
         Index("ix_referred_stage", "shop", "campaign_id", "stage"),
         Index("ix_referred_email", "shop", "email_key"),
         Index("ix_referred_booking", "shop", "booking"),
+        Index("ix_referred_job", "shop", "job"),
     )
 
     shop: str = Field(primary_key=True)
@@ -500,12 +505,16 @@ class ReferredRow(SQLModel, table=True):
     """The booking's, as it was sent."""
     booking: int | None = Field(default=None, sa_type=BigInteger)
     booking_status: str = ""
+    job: int | None = Field(default=None, sa_type=BigInteger)
+    """The job the booking itself names; `jobs` has all of them."""
     is_existing: bool = False
     """ServiceTitan knew the e-mail when the person was taken in."""
     customers: list[Any] = _json()
     """Ids of the customers that have the e-mail."""
     jobs: list[Any] = _json()
     """FollowedJob, by id."""
+    job_fields: list[Any] = _json()
+    """Name and value of the job's custom fields that are filled in once there is a job (RF-57)."""
     is_confirmed: bool = False
     """A person said that this booking is to be made although another campaign has the e-mail too."""
     qualified_at: datetime | None = _when(nullable=True)

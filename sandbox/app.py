@@ -31,6 +31,7 @@ from sandbox.servicetitan import (
     accounting,
     appointments,
     booking,
+    bookings,
     contact_model,
     crm,
     crm_changes,
@@ -46,8 +47,10 @@ from sandbox.servicetitan import (
 )
 from sandbox.servicetitan import door as titan_door
 from sandbox.servicetitan import people as titan_people
+from sandbox.servicetitan import people_bookings as titan_bookings
 from sandbox.servicetitan import people_crowd as titan_crowd
 from sandbox.servicetitan import people_customers as titan_customers
+from sandbox.servicetitan import people_fields as titan_fields
 from sandbox.servicetitan import people_pricebook as titan_pricebook
 from sandbox.servicetitan import people_setup as titan_setup
 from sandbox.world import Seed, World
@@ -65,6 +68,7 @@ ROUTERS = (
     jobs.router,
     appointments.router,
     booking.router,
+    bookings.router,
     appointments.dispatch,
     lists.dispatch,
     lists.marketing,
@@ -98,8 +102,10 @@ ROUTERS = (
     people.router,
     store_people.router,
     program_people.router,
+    titan_bookings.router,
     titan_crowd.router,
     titan_customers.router,
+    titan_fields.router,
     titan_people.router,
     titan_setup.router,
     titan_pricebook.router,
@@ -155,6 +161,7 @@ def create_app(seed: Seed = "demo", mail: MailPort | None = None) -> SandboxApp:
         finally:
             world.store.courier.stop()
             world.program.courier.stop()
+            world.titan.courier.stop()
             if server is not None:
                 server.close()
 

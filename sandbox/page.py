@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader
 from sandbox.contractor_commerce.state import Store, place_of
 from sandbox.marcone.state import Order, StockedPart, tracking_of
 from sandbox.marcone.warehouses import WAREHOUSES
+from sandbox.page_bookings import booking_content
 from sandbox.page_parts import TIMES, InvoiceBox, invoice_box, money, place_line, tag_names, visit_line, when
 from sandbox.page_referrals import referral_content
 from sandbox.page_sales import memberships_of, sale_card
@@ -27,6 +28,7 @@ router = APIRouter()
 
 REQUESTS_SHOWN = 25
 CUSTOMERS_SHOWN = 50
+JOBS_SHOWN = 100
 MAILS_SHOWN = 100
 TONES = {
     "Scheduled": "calm", "Dispatched": "calm", "InProgress": "calm", "Open": "calm", "PickingAndPacking": "calm",
@@ -35,6 +37,7 @@ TONES = {
     "Canceled": "mute", "Discontinued": "mute",
     "launched": "good", "draft": "calm", "paused": "warn",
     "pending": "warn", "completed": "good", "cancelled": "mute",
+    "New": "warn", "Accepted": "calm", "Converted": "good", "Dismissed": "mute",
 }  # fmt: skip
 
 
@@ -129,11 +132,14 @@ async def show(request: Request) -> HTMLResponse:
 def _content(world: World) -> dict[str, Any]:
     titan, marcone, now = world.titan, world.marcone, world.clock.now()
     orders = [_order_row(order, now) for order in reversed(marcone.orders.values())]
+    jobs = sorted(titan.jobs.values(), key=lambda one: one.job_number)
     return {
         "now": now,
         "offset_hours": world.clock.offset.total_seconds() / 3600,
         "seed": world.seed,
-        "jobs": [_job_card(world, job) for job in sorted(titan.jobs.values(), key=lambda one: one.job_number)],
+        "jobs": [_job_card(world, job) for job in jobs[-JOBS_SHOWN:]],
+        "job_count": len(jobs),
+        "held_count": sum(job.job_status == "Hold" for job in jobs),
         "orders": orders,
         "parts": [_part_row(part) for part in marcone.parts.values()],
         "warehouses": list(WAREHOUSES.values()),
@@ -144,6 +150,7 @@ def _content(world: World) -> dict[str, Any]:
         "hooks": _hooks(world.store),
         "store_switches": world.store.switches.model_dump(exclude_defaults=True),
         "titan_switches": titan.switches.model_dump(exclude_defaults=True),
+        **booking_content(titan),
         **referral_content(world.program),
         "mails": list(islice(reversed(world.mailbox.mails), MAILS_SHOWN)),
         "mail_count": len(world.mailbox.mails),

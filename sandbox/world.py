@@ -44,6 +44,7 @@ class World:
         self.faults.clear()
         self.store.courier.stop()
         self.program.courier.stop()
+        self.titan.courier.stop()
         self.mailbox.clear()
         self.journal = Journal()
         self.clock.offset *= 0

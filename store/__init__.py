@@ -13,15 +13,18 @@ from typing import Self
 from models.base import utc_now
 from store.approvals import Approvals
 from store.audit import Audit
+from store.connections import Connections
 from store.contact_index import ContactIndex
 from store.cursors import Cursors
 from store.effects import Effects
 from store.held import Held
+from store.hook_events import HookEvents
 from store.leases import Leases
 from store.limits import SharedLimiter
 from store.orders import Orders
 from store.outbox import Outbox
 from store.referrals import Referrals
+from store.referred import Referred
 from store.requests import Requests
 from store.session import Store
 from store.store_orders import StoreEvents, StoreOrders
@@ -44,6 +47,7 @@ class Books:
         self.effects = Effects(store, lease_s=lease_s, settle_s=settle_s, now=now)
         self.leases = Leases(store, now=now)
         self.cursors = Cursors(store, now=now)
+        self.connections = Connections(store, now=now)
         self.held = Held(store, now=now)
         self.audit = Audit(store, now=now)
         self.requests = Requests(store, now=now)
@@ -52,9 +56,11 @@ class Books:
         self.outbox = Outbox(store)
         self.store_orders = StoreOrders(store, now=now)
         self.store_events = StoreEvents(store, now=now)
+        self.hook_events = HookEvents(store, now=now)
         self.tenant_lists = KeptLists(store)
         self.contact_index = ContactIndex(store)
         self.referrals = Referrals(store, now=now)
+        self.referred = Referred(store, now=now)
 
     @classmethod
     def open(

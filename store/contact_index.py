@@ -15,25 +15,14 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from models.contact_sync import ChangedPage, Mark, SourceContact, SourceCustomer
-from models.person import IndexEntry, KnownCustomer, customers_of
+from models.person import LOCATION_CONTACT, IndexEntry, IndexRow, KnownCustomer, customers_of
 from models.tables import ContactChangeRow, ContactIndexRow, ContactKeyRow
+from store.bulk import among, write_rows
 from store.session import Store
-from store.sql import changed, insert_into, insert_new, take_turn
+from store.sql import changed, take_turn
 
 _AT_ONCE = 500
 """Values in one statement: SQLite's older builds take no more than 999."""
-
-_RECORD = {
-    "name",
-    "address",
-    "merged_into",
-    "customer_type",
-    "do_not_mail",
-    "custom_fields",
-    "email",
-    "phone",
-    "takes_marketing",
-}
 
 _Kept = tuple[int, bool, dict[str, Any]]
 """Whose a record is, whether it is in use, and what it says."""
@@ -49,19 +38,42 @@ class ContactIndex:
 
     async def put(self, shop: str, entries: Iterable[IndexEntry]) -> None:
         """Keep a page of entries in one transaction. Of two about one record, the later counts."""
-        newest = _newest(entries)
+        await self.put_rows(shop, (entry.row() for entry in entries))
+
+    async def put_rows(self, shop: str, rows: Iterable[IndexRow]) -> None:
+        """Keep a page of entries, as `put` does."""
+        newest = _newest(rows)
         if newest:
             await self._store.run(lambda session: _put(session, shop, newest))
 
+    async def put_location_contacts(self, shop: str, entries: Iterable[IndexEntry], gone: Iterable[str]) -> None:
+        """Keep a page of locations' contacts and forget, by source, those that lead nowhere. No sync cares."""
+        newest, dropped = _newest(entry.row() for entry in entries), sorted(set(gone))
+
+        def write(session: Session) -> None:
+            take_turn(session, f"{shop}/contact-index")
+            if dropped:
+                changed(session, delete(ContactKeyRow).where(*_keys_of(session, shop, dropped)))
+                changed(session, delete(ContactIndexRow).where(*_named(session, shop, dropped)))
+            if newest:
+                _put(session, shop, newest)
+
+        if newest or dropped:
+            await self._store.run(write)
+
     async def replace(self, shop: str, customers: Iterable[int], entries: Iterable[IndexEntry]) -> None:
-        """Keep what was just read of these customers, whole: whatever else stood there of them is gone."""
-        newest, whose = _newest(entries), sorted(set(customers))
+        """Keep what was just read of these customers, whole: whatever else stood there of them is gone.
+
+        Contacts of their locations are not read with them, and stay.
+        """
+        newest, whose = _newest(entry.row() for entry in entries), sorted(set(customers))
 
         def write(session: Session) -> None:
             take_turn(session, f"{shop}/contact-index")
             before = _kept(session, [_of(shop, some) for some in _runs(whose)])
             _forget(session, shop, whose)
             _put(session, shop, newest, before)
+            touch_in(session, shop, _gone(before, newest))
 
         await self._store.run(write)
 
@@ -69,10 +81,16 @@ class ContactIndex:
         """Tell whether a record is in the index."""
         return await self._store.read(lambda session: session.get(ContactIndexRow, (shop, source)) is not None)
 
+    async def owners(self, shop: str, locations: Iterable[int]) -> dict[int, int]:
+        """Return whose these locations are, by location; one that is not in the index is left out."""
+        wanted = sorted(set(locations))
+        return await self._store.read(lambda session: _owners(session, shop, wanted))
+
     async def candidates(self, shop: str, keys: Iterable[str]) -> tuple[KnownCustomer, ...]:
         """Return every customer that holds one of the keys, and those they were merged into, with all they have.
 
-        A contact that was removed leads nowhere. Ordered by id.
+        A contact that was removed leads nowhere. A location's contact leads to whose the location is now: one that
+        changes hands takes its contacts along, though their feed does not tell. Ordered by id.
         """
         wanted = sorted(set(keys))
         return await self._store.read(lambda session: customers_of(_of_holders(session, shop, wanted)))
@@ -94,7 +112,7 @@ class ContactIndex:
         wanted = sorted(set(customers))
 
         def read(session: Session) -> tuple[SourceCustomer, ...]:
-            rows = [row for some in _runs(wanted) for row in session.execute(_records().where(*_of(shop, some)))]
+            rows = [row for some in _runs(wanted) for row in session.execute(_RECORDS.where(*_of(shop, some)))]
             return tuple(_sources(rows).values())
 
         return await self._store.read(read)
@@ -113,56 +131,59 @@ def touch_in(session: Session, shop: str, customers: Iterable[int]) -> None:
     take_turn(session, f"{shop}/contact-index")
     newest = select(func.coalesce(func.max(col(ContactChangeRow.seq)), 0)).where(col(ContactChangeRow.shop) == shop)
     seq = session.execute(newest).scalar_one() + 1
-    insert = insert_into(session, ContactChangeRow)
-    statement = insert.on_conflict_do_update(index_elements=["shop", "customer"], set_={"seq": insert.excluded.seq})
-    rows = [{"shop": shop, "customer": customer, "seq": seq} for customer in whose]
-    session.connection().execute(statement, rows)
-
-
-def _newest(entries: Iterable[IndexEntry]) -> list[IndexEntry]:
-    """Return the last entry of each record, in one order for all workers: no deadlock."""
-    return [entry for _, entry in sorted({entry.source: entry for entry in entries}.items())]
-
-
-def _put(session: Session, shop: str, entries: Sequence[IndexEntry], before: Mapping[str, _Kept] | None = None) -> None:
-    """Write the entries. `before` is what stood there until the caller took it away."""
-    take_turn(session, f"{shop}/contact-index")
-    rows = [_row(shop, entry) for entry in entries]
-    touched = _touched(session, shop, rows, before or {})
-    for some in _runs(entries):
-        sources = [entry.source for entry in some]
-        changed(
-            session,
-            delete(ContactKeyRow).where(col(ContactKeyRow.shop) == shop, col(ContactKeyRow.source).in_(sources)),
-        )
-    _upsert(session, rows)
-    insert_new(
+    write_rows(
         session,
-        ContactKeyRow,
-        [
-            {"shop": shop, "key": key, "source": entry.source, "customer": entry.customer}
-            for entry in entries
-            for key in sorted(set(entry.keys))
-        ],
+        ContactChangeRow,
+        ("customer",),
+        [(customer,) for customer in whose],
+        fixed={"shop": shop, "seq": seq},
+        key=("shop", "customer"),
+        update=("seq",),
     )
-    touch_in(session, shop, touched)
 
 
-def _touched(session: Session, shop: str, rows: Sequence[dict[str, Any]], before: Mapping[str, _Kept]) -> set[int]:
-    """Return whose own record or contacts are changed by these rows; feeds tell much that is as it was."""
-    told = {row["source"]: (row["customer"], row["is_active"], row["record"]) for row in rows if _counts(row["source"])}
-    named = [(col(ContactIndexRow.shop) == shop, col(ContactIndexRow.source).in_(some)) for some in _runs(list(told))]
-    known = {**before, **_kept(session, named)}
+def _newest(entries: Iterable[IndexRow]) -> list[IndexRow]:
+    """Return the last entry of each record, in one order for all workers: no deadlock."""
+    newest = {entry.source: entry for entry in entries}
+    return [newest[source] for source in sorted(newest)]
+
+
+def _put(session: Session, shop: str, rows: Sequence[IndexRow], before: Mapping[str, _Kept] | None = None) -> None:
+    """Write what is told anew; feeds tell much that is as it was. `before` is what the caller has just taken away."""
+    take_turn(session, f"{shop}/contact-index")
+    known = _kept(session, [_named(session, shop, [row.source for row in rows])])
+    fresh = [row for row in rows if known.get(row.source) != _as_kept(row)]
+    again = [row.source for row in fresh if row.source in known]
+    if again:
+        changed(session, delete(ContactKeyRow).where(*_keys_of(session, shop, again)))
+    _upsert(session, shop, fresh)
+    _add_keys(session, shop, fresh)
+    touch_in(session, shop, _touched(fresh, {**(before or {}), **known}))
+
+
+def _touched(fresh: Iterable[IndexRow], before: Mapping[str, _Kept]) -> set[int]:
+    """Return whose own record or contacts are others now: of both customers, where a record moved."""
     touched: set[int] = set()
-    for source in told.keys() | known.keys():
-        new, old = told.get(source), known.get(source)
-        if new != old:
-            touched.update(kept[0] for kept in (new, old) if kept)
+    for row in fresh:
+        if _counts(row.source) and (old := before.get(row.source)) != _as_kept(row):
+            touched.add(row.customer)
+            if old is not None:
+                touched.add(old[0])
     return touched
 
 
+def _gone(before: Mapping[str, _Kept], rows: Iterable[IndexRow]) -> set[int]:
+    """Return whose records were taken away and are not told again."""
+    told = {row.source for row in rows}
+    return {kept[0] for source, kept in before.items() if source not in told and _counts(source)}
+
+
+def _as_kept(row: IndexRow) -> _Kept:
+    return (row.customer, row.is_active, row.record)
+
+
 def _kept(session: Session, wheres: Sequence[tuple[Any, ...]]) -> dict[str, _Kept]:
-    rows = [row for where in wheres for row in session.execute(_records().where(*where))]
+    rows = [row for where in wheres for row in session.execute(_ALL_RECORDS.where(*where))]
     return {source: (customer, is_active, record) for customer, source, is_active, record in rows}
 
 
@@ -171,13 +192,14 @@ def _counts(source: str) -> bool:
     return not source.startswith("location/")
 
 
-def _records() -> Any:
-    return select(
-        col(ContactIndexRow.customer),
-        col(ContactIndexRow.source),
-        col(ContactIndexRow.is_active),
-        col(ContactIndexRow.record),
-    ).where(col(ContactIndexRow.source).not_like("location/%"))
+_ALL_RECORDS = select(
+    col(ContactIndexRow.customer),
+    col(ContactIndexRow.source),
+    col(ContactIndexRow.is_active),
+    col(ContactIndexRow.record),
+)
+_RECORDS = _ALL_RECORDS.where(col(ContactIndexRow.source).not_like("location/%"))
+"""Those that count for a sync: `_counts`."""
 
 
 def _changed_page(session: Session, shop: str, since: Mark, limit: int) -> ChangedPage:
@@ -253,21 +275,36 @@ def _source(customer: int, own: tuple[bool, dict[str, Any]] | None, contacts: li
     )
 
 
-def _upsert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    insert = insert_into(session, ContactIndexRow)
-    told = {name: insert.excluded[name] for name in ("customer", "record", "is_active")}
-    session.connection().execute(insert.on_conflict_do_update(index_elements=["shop", "source"], set_=told), list(rows))
+def _upsert(session: Session, shop: str, rows: Sequence[IndexRow]) -> None:
+    values = [(row.source, row.customer, row.is_active, row.record) for row in rows]
+    columns = ("source", "customer", "is_active", "record")
+    write_rows(
+        session, ContactIndexRow, columns, values, fixed={"shop": shop}, key=("shop", "source"), update=columns[1:]
+    )
+
+
+def _add_keys(session: Session, shop: str, rows: Sequence[IndexRow]) -> None:
+    values = [(key, row.source, row.customer) for row in rows for key in row.keys]
+    columns = ("key", "source", "customer")
+    write_rows(session, ContactKeyRow, columns, values, fixed={"shop": shop}, key=("shop", "key", "source"))
+
+
+def _named(session: Session, shop: str, sources: Sequence[str]) -> tuple[Any, ...]:
+    return (col(ContactIndexRow.shop) == shop, among(session, col(ContactIndexRow.source), sources))
+
+
+def _keys_of(session: Session, shop: str, sources: Sequence[str]) -> tuple[Any, ...]:
+    return (col(ContactKeyRow.shop) == shop, among(session, col(ContactKeyRow.source), sources))
 
 
 def _forget(session: Session, shop: str, customers: Sequence[int]) -> None:
     take_turn(session, f"{shop}/contact-index")
     for some in _runs(customers):
-        rows = select(col(ContactIndexRow.source)).where(*_of(shop, some))
+        theirs = (*_of(shop, some), col(ContactIndexRow.source).not_like(f"{LOCATION_CONTACT}%"))
+        rows = select(col(ContactIndexRow.source)).where(*theirs)
         keys = delete(ContactKeyRow).where(col(ContactKeyRow.shop) == shop, col(ContactKeyRow.source).in_(rows))
         changed(session, keys)
-        changed(session, delete(ContactIndexRow).where(*_of(shop, some)))
+        changed(session, delete(ContactIndexRow).where(*theirs))
 
 
 def _of_holders(session: Session, shop: str, keys: Sequence[str]) -> list[IndexEntry]:
@@ -284,12 +321,33 @@ def _of_holders(session: Session, shop: str, keys: Sequence[str]) -> list[IndexE
 
 def _holders(session: Session, shop: str, keys: Sequence[str]) -> set[int]:
     found: set[int] = set()
+    at_locations: dict[str, int] = {}
     for some in _runs(keys):
-        statement = select(col(ContactKeyRow.customer)).where(
+        statement = select(col(ContactKeyRow.source), col(ContactKeyRow.customer)).where(
             col(ContactKeyRow.shop) == shop, col(ContactKeyRow.key).in_(some)
         )
-        found.update(session.scalars(statement))
-    return found
+        for source, customer in session.execute(statement):
+            if source.startswith(LOCATION_CONTACT):
+                at_locations[source] = customer
+            else:
+                found.add(customer)
+    return found | _whose(session, shop, at_locations) if at_locations else found
+
+
+def _whose(session: Session, shop: str, contacts: Mapping[str, int]) -> set[int]:
+    """Return whose the locations of these contacts are now; of one that is not in the index, whose it was."""
+    told = _kept(session, [_named(session, shop, list(contacts))])
+    places = {source: record["location"] for source, (_, _, record) in told.items()}
+    owners = _owners(session, shop, set(places.values()))
+    # One that is told no more was removed since its key was read.
+    return {owners.get(places[source], customer) for source, customer in contacts.items() if source in places}
+
+
+def _owners(session: Session, shop: str, locations: Iterable[int]) -> dict[int, int]:
+    statement = select(col(ContactIndexRow.source), col(ContactIndexRow.customer)).where(
+        *_named(session, shop, [f"location/{one}" for one in locations])
+    )
+    return {int(source.partition("/")[2]): customer for source, customer in session.execute(statement)}
 
 
 def _entries_of(session: Session, shop: str, customers: Sequence[int]) -> list[IndexEntry]:
@@ -302,16 +360,6 @@ def _entries_of(session: Session, shop: str, customers: Sequence[int]) -> list[I
 
 def _of(shop: str, customers: Sequence[int]) -> tuple[Any, ...]:
     return (col(ContactIndexRow.shop) == shop, col(ContactIndexRow.customer).in_(customers))
-
-
-def _row(shop: str, entry: IndexEntry) -> dict[str, Any]:
-    return {
-        "shop": shop,
-        "source": entry.source,
-        "customer": entry.customer,
-        "record": entry.model_dump(mode="json", include=_RECORD, exclude_defaults=True),
-        "is_active": entry.is_active,
-    }
 
 
 def _entry(row: ContactIndexRow) -> IndexEntry:

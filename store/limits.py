@@ -24,6 +24,8 @@ LONGEST_PAUSE_S = 120.0
 """A longer pause is not waited out by a call: it is refused, and the schedule comes again."""
 OVERRUNS_KEPT_S = 24 * 3600.0
 """Two overruns within this time end the calls for this time: the vendor blocks an address after its fourth."""
+MOST_AT_ONCE = 1000
+"""Places a process reserves together at most: a transaction for so many calls costs nothing any more."""
 LOOK_EVERY_S = 1.0
 """How often a process that holds reserved places looks whether another one was told to pause."""
 
@@ -75,9 +77,11 @@ class SharedLimiter:
 class LeasedLimiter:
     """At most `per_minute` calls in any 60 seconds over all processes, with one transaction for many calls.
 
-    All calls stand on one timeline, evenly spaced. A process reserves as many places as calls wait in it, at most a
-    second's worth, and lets each call go at its own place. A place not used in time is lost, also when its process
-    dies: nobody gets it twice. Of `jitter_s` half is for a call that leaves late, half for its way to the vendor.
+    All calls stand on one timeline, evenly spaced. A process reserves as many places as calls wait in it, and where
+    calls are quick, a tenth of a second's worth at least; never more than a second's. It lets each call go at its own
+    place. A place not used in time is lost, also when its process dies: nobody gets it twice. Of `jitter_s` half is
+    for a call that leaves late, half for its way to the vendor. An allowance of millions a minute costs next to
+    nothing, and `inf` lifts the limit.
 
     A 429 pauses every process (`overrun`); the second within a day ends the calls for a day. One object serves one
     event loop; the clocks of several machines must agree to a fraction of `jitter_s`.
@@ -87,7 +91,7 @@ class LeasedLimiter:
         self,
         store: Store,
         key: str,
-        per_minute: int,
+        per_minute: float,
         *,
         vendor: str = "The vendor",
         jitter_s: float = 0.8,
@@ -96,7 +100,7 @@ class LeasedLimiter:
     ) -> None:
         """Raise ValueError unless `per_minute` is at least 2. `vendor` is named in errors."""
         if per_minute < 2:  # noqa: PLR2004
-            raise ValueError(f"{per_minute} calls per minute cannot be spaced evenly.")
+            raise ValueError(f"{per_minute:g} calls per minute cannot be spaced evenly.")
         self._store = store
         self._key = key
         self._paused, self._first, self._second = (f"{key}/{what}" for what in ("paused", "overrun-1", "overrun-2"))
@@ -104,7 +108,8 @@ class LeasedLimiter:
         self._vendor = vendor
         self._every_s = (WINDOW_S + jitter_s) / (per_minute - 1)
         self._late_s = jitter_s / 2
-        self._most = max(1, round(per_minute / WINDOW_S))
+        self._most = max(1, round(min(per_minute / WINDOW_S, MOST_AT_ONCE)))
+        self._least = min(self._most, max(1, int(min(per_minute / WINDOW_S, 10 * MOST_AT_ONCE) / 10)))
         self._clock = clock
         self._sleep = sleep
         self._in_line = asyncio.Lock()
@@ -117,6 +122,8 @@ class LeasedLimiter:
 
         Raises: RateLimitedError in a pause that is too long to wait out; LimitOverrunError after the second overrun.
         """
+        if not self._in_line.locked() and self._take_at_once():
+            return
         self._waiting += 1
         try:
             async with self._in_line:
@@ -141,6 +148,16 @@ class LeasedLimiter:
         theirs = rows.c.key.in_([self._paused, self._first, self._second])
         await self._store.run(lambda session: session.execute(delete(rows).where(theirs)))
 
+    def _take_at_once(self) -> bool:
+        """Take a place of ours that has come and is not too late for; nobody may be waiting for it."""
+        now = self._clock()
+        if not self._places or now - self._looked_at > LOOK_EVERY_S:
+            return False
+        if not 0 <= now - self._places[0] <= self._late_s:
+            return False
+        self._places.popleft()
+        return True
+
     async def _take_place(self) -> bool:
         """Wait for the next place of ours; False when it went by, or was taken back meanwhile."""
         if not self._places:
@@ -164,7 +181,7 @@ class LeasedLimiter:
         pause_s = marks.get(self._paused, 0.0) - now
         if pause_s > LONGEST_PAUSE_S:
             raise self._ended(pause_s) if self._is_ended(marks, now) else self._away(pause_s)
-        count = min(max(self._waiting, 1), self._most)
+        count = min(max(self._waiting, self._least), self._most)
         end = _queue(session, self._key, count * self._every_s, max(now, now + pause_s))
         return [end - left * self._every_s for left in range(count, 0, -1)]
 
@@ -204,7 +221,7 @@ class LeasedLimiter:
     def _ended(self, pause_s: float) -> LimitOverrunError:
         return LimitOverrunError(
             f"{self._vendor} said twice within a day that more calls came from this token than it allows; Truckroll "
-            f"sends {self._per_minute} a minute at most. It blocks an address that goes over more than three times, "
+            f"sends {self._per_minute:g} a minute at most. It blocks an address that goes over more than three times, "
             f"for days: nothing more is sent until {self._moment(pause_s)}.",
             "Find what else uses this token or this address, or lower calls_per_minute in the shop file.",
             self._vendor,

@@ -45,10 +45,12 @@ from models.contact_sync import (
     Update,
     UserState,
 )
+from models.link_write_back import NotWritten, UnwrittenLink
 from models.tables import ReferralCustomerRow, ReferralUserRow
+from store.bulk import among, write_rows
 from store.contact_index import touch_in
 from store.session import Store
-from store.sql import changed, insert_into, table_of, take_turn
+from store.sql import changed, table_of, take_turn
 
 Decide = Callable[[Draft | Skip, KnownLink | None, Mapping[str, KnownUser]], Decision]
 """decisions/referral_sync.py, decide_sync."""
@@ -58,6 +60,9 @@ _AT_ONCE = 500
 
 _HOLDS = (CustomerState.LINKED.value, CustomerState.HELD.value)
 """States of a customer that goes by a person."""
+
+_MAY_BE_MENDED = frozenset({SkipReason.REFUSED, SkipReason.EMAIL_TAKEN})
+"""Why customers wait for a person in Referral Factory or ServiceTitan."""
 
 _Item = TypeVar("_Item")
 
@@ -118,12 +123,27 @@ class Referrals:
     async def links_to_write(
         self, shop: str, campaign_id: int, *, after: int = 0, limit: int = 500
     ) -> Sequence[KeptLink]:
-        """Return a page of customers whose link is not yet in their custom field, by id."""
-        customers = col(ReferralCustomerRow.customer)
-        statement = _with_link(shop, campaign_id).where(
-            customers > after, col(ReferralCustomerRow.link_written) != col(ReferralUserRow.url)
-        )
+        """Return a page of customers whose link is not yet in their custom field, by id; not those refused for good."""
+        statement = _with_link(shop, campaign_id).where(col(ReferralCustomerRow.customer) > after, *_TO_WRITE)
         return await self._store.read(lambda session: _links(session, statement.limit(limit)))
+
+    async def count_to_write(self, shop: str, campaign_id: int) -> int:
+        """Count the customers whose link is to be written."""
+        statement = _with_link(shop, campaign_id).where(*_TO_WRITE).order_by(None)
+        counted = select(func.count()).select_from(statement.subquery())
+        return await self._store.read(lambda session: session.execute(counted).scalar_one())
+
+    async def unwritten(
+        self, shop: str, campaign_id: int, *, after: int = 0, limit: int = 500
+    ) -> Sequence[UnwrittenLink]:
+        """Return a page of customers whose link could not be written into their custom field, each with the reason."""
+        statement = _with_link(shop, campaign_id).where(
+            col(ReferralCustomerRow.customer) > after,
+            col(ReferralCustomerRow.link_written) != col(ReferralUserRow.url),
+            col(ReferralCustomerRow.link_why) != "",
+        )
+        page = await self._store.read(lambda session: _links(session, statement.limit(limit)))
+        return [UnwrittenLink(one.customer, one.link_why) for one in page]
 
     async def wrote(self, shop: str, campaign_id: int, links: Mapping[int, str]) -> None:
         """Keep which link was written into which customer's custom field; an empty one: it is to be written again."""
@@ -133,10 +153,35 @@ class Referrals:
         statement = (
             update(table_of(ReferralCustomerRow))
             .where(rows.shop == shop, rows.campaign_id == campaign_id, rows.customer == bindparam("whose"))
-            .values(link_written=bindparam("link"))
+            .values(link_written=bindparam("link"), link_refused="", link_why="")
         )
         values = [{"whose": customer, "link": link} for customer, link in sorted(links.items())]
         await self._store.run(lambda session: session.connection().execute(statement, values) and None)
+
+    async def could_not_write(self, shop: str, campaign_id: int, failures: Iterable[NotWritten]) -> None:
+        """Keep why links are not in their custom fields. One that was refused is not offered again."""
+        values = [
+            {"whose": one.customer, "because": one.why, "link": one.refused}
+            for one in sorted(failures, key=lambda one: one.customer)
+        ]
+        if not values:
+            return
+        rows = table_of(ReferralCustomerRow).c
+        statement = (
+            update(table_of(ReferralCustomerRow))
+            .where(rows.shop == shop, rows.campaign_id == campaign_id, rows.customer == bindparam("whose"))
+            .values(link_refused=bindparam("link"), link_why=bindparam("because"))
+        )
+        await self._store.run(lambda session: session.connection().execute(statement, values) and None)
+
+    async def write_again(self, shop: str, campaign_id: int) -> None:
+        """Let every link of the campaign be written once more: it is another field that takes them."""
+        again = (
+            update(ReferralCustomerRow)
+            .where(*_customers(shop, campaign_id))
+            .values(link_written="", link_refused="", link_why="")
+        )
+        await self._store.run(lambda session: changed(session, again))
 
     async def skipped(
         self, shop: str, campaign_id: int, *, after: int = 0, limit: int = 500
@@ -163,17 +208,25 @@ class Referrals:
         return await self._store.read(read)
 
     async def forget_refusals(self, shop: str, campaign_id: int) -> int:
-        """Let the next pass try again whom the program refused; return how many customers that are."""
+        """Let the next pass try again what was refused; return how many customers that are.
+
+        Those are whom the program refused, who keep an old link because their new e-mail is another person's, and
+        whose link ServiceTitan refused to take into a custom field.
+        """
 
         def write(session: Session) -> int:
-            refused = session.execute(_without_link(shop, campaign_id)).all()
-            again = {row.customer for row in refused if _skipped(row).reason is SkipReason.REFUSED}
+            take_turn(session, f"{shop}/referrals/{campaign_id}")
+            left_out = session.execute(_without_link(shop, campaign_id)).all()
+            again = {row.customer for row in left_out if _skipped(row).reason in _MAY_BE_MENDED}
             gone = delete(ReferralUserRow).where(
                 *_users(shop, campaign_id), col(ReferralUserRow.state) == UserState.REFUSED.value
             )
             changed(session, gone)
+            unwritten = (*_customers(shop, campaign_id), col(ReferralCustomerRow.link_why) != "")
+            whose = set(session.scalars(select(col(ReferralCustomerRow.customer)).where(*unwritten)))
+            changed(session, update(ReferralCustomerRow).where(*unwritten).values(link_refused="", link_why=""))
             touch_in(session, shop, again)
-            return len(again)
+            return len(again | whose)
 
         return await self._store.run(write)
 
@@ -185,6 +238,7 @@ class _Tables:
     session: Session
     shop: str
     campaign_id: int
+    now: datetime
 
     def users(self) -> tuple[Any, ...]:
         return _users(self.shop, self.campaign_id)
@@ -194,17 +248,21 @@ class _Tables:
 
     def put(self, model: type[Any], key: str, rows: Mapping[Any, dict[str, Any]]) -> None:
         """Write rows by their key; only the columns they name change where one is there already."""
-        if not rows:
-            return
-        its_columns = {"shop": self.shop, "campaign_id": self.campaign_id}
-        insert = insert_into(self.session, model)
-        by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        by_columns: dict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
         for of, row in sorted(rows.items()):
-            by_columns[tuple(row)].append({**_FRESH[model], **its_columns, key: of, **row})
+            by_columns[tuple(row)].append((of, *row.values()))
         for names, values in by_columns.items():
-            told = {name: insert.excluded[name] for name in names}
-            statement = insert.on_conflict_do_update(index_elements=["shop", "campaign_id", key], set_=told)
-            self.session.connection().execute(statement, values)
+            fresh = {name: value for name, value in _FRESH[model].items() if name not in names}
+            fixed = {"shop": self.shop, "campaign_id": self.campaign_id, "updated_at": self.now, **fresh}
+            write_rows(
+                self.session,
+                model,
+                (key, *names),
+                values,
+                fixed=fixed,
+                key=("shop", "campaign_id", key),
+                update=(*names, "updated_at"),
+            )
 
     def touch(self, customers: set[int]) -> None:
         touch_in(self.session, self.shop, customers)
@@ -223,7 +281,14 @@ _FRESH: Mapping[type[Any], Mapping[str, Any]] = {
         "was_there": False,
         "why": "",
     },
-    ReferralCustomerRow: {"email_key": "", "reason": "", "why": "", "link_written": ""},
+    ReferralCustomerRow: {
+        "email_key": "",
+        "reason": "",
+        "why": "",
+        "link_written": "",
+        "link_refused": "",
+        "link_why": "",
+    },
 }
 """What a new row has where nothing is said."""
 
@@ -232,9 +297,8 @@ class _Page(_Tables):
     """One page of customers on its way from drafts to decisions."""
 
     def __init__(self, session: Session, shop: str, campaign_id: int, run: str, now: datetime) -> None:
-        super().__init__(session, shop, campaign_id)
+        super().__init__(session, shop, campaign_id, now)
         self._run = run
-        self._now = now
         self._known: dict[str, KnownUser] = {}
         self._links: dict[int, KnownLink] = {}
         self._holders: dict[str, set[int]] = {}
@@ -258,15 +322,14 @@ class _Page(_Tables):
         return tuple(decisions)
 
     def _read(self, drafts: Sequence[Draft | Skip]) -> None:
-        for some in _runs([draft.customer for draft in drafts]):
-            statement = select(*_LINK_COLUMNS).where(*self.customers(), col(ReferralCustomerRow.customer).in_(some))
-            for row in self.session.execute(statement):
-                self._links[row[0]] = KnownLink(row[0], row[1], CustomerState(row[2]), row[3], row[4])
+        named = among(self.session, col(ReferralCustomerRow.customer), [draft.customer for draft in drafts])
+        for row in self.session.execute(select(*_LINK_COLUMNS).where(*self.customers(), named)):
+            self._links[row[0]] = KnownLink(row[0], row[1], CustomerState(row[2]), row[3], row[4])
         keys = {one.key for draft in drafts if isinstance(draft, Draft) for one in draft.emails}
         keys.update(link.key for link in self._links.values() if link.key)
-        for named in _runs(sorted(keys)):
-            persons = select(*_USER_COLUMNS).where(*self.users(), _email_in(named))
-            self._known.update({person[0]: self._user(*person) for person in self.session.execute(persons)})
+        theirs = among(self.session, col(ReferralUserRow.email_key), keys)
+        for person in self.session.execute(select(*_USER_COLUMNS).where(*self.users(), theirs)):
+            self._known[person[0]] = self._user(*person)
         self._read_holders(drafts)
 
     def _user(
@@ -337,7 +400,6 @@ class _Page(_Tables):
             "state": UserState.PENDING.value,
             "run": self._run,
             "why": "",
-            "updated_at": self._now,
         }
         self._known[draft.key] = KnownUser(
             draft.key, UserState.PENDING, user_id, draft.customer, email=draft.email, is_in_flight=True
@@ -346,7 +408,7 @@ class _Page(_Tables):
     def _hold_still(self, key: str) -> None:
         """Keep others from changing the person while it is on its way to another e-mail, or is looked for."""
         kept = self._user_rows.get(key, {})
-        self._user_rows[key] = {**kept, "state": UserState.PENDING.value, "run": self._run, "updated_at": self._now}
+        self._user_rows[key] = {**kept, "state": UserState.PENDING.value, "run": self._run}
         self._known[key] = replace(self._known[key], state=UserState.PENDING, is_in_flight=True)
 
     def _share(self, draft: Draft, link: KnownLink | None) -> None:
@@ -374,7 +436,6 @@ class _Page(_Tables):
             "state": CustomerState.LINKED.value,
             "reason": "",
             "why": "",
-            "updated_at": self._now,
         }
 
     def _skip(self, skip: Skip, link: KnownLink | None) -> None:
@@ -393,7 +454,6 @@ class _Page(_Tables):
             "state": state.value,
             "reason": reason.value,
             "why": why,
-            "updated_at": self._now,
         }
 
     def _give_up(self, link: KnownLink) -> None:
@@ -407,7 +467,7 @@ class _Page(_Tables):
             self._again.add(heir)
 
     def _own(self, key: str, owner: int | None) -> None:
-        kept = self._user_rows.get(key, {"state": self._known[key].state.value, "updated_at": self._now})
+        kept = self._user_rows.get(key, {"state": self._known[key].state.value})
         self._user_rows[key] = {**kept, "owner": owner}
         self._known[key] = replace(self._known[key], owner=owner)
 
@@ -416,8 +476,7 @@ class _Results(_Tables):
     """What came of a page's calls, on its way into the tables."""
 
     def __init__(self, session: Session, shop: str, campaign_id: int, now: datetime) -> None:
-        super().__init__(session, shop, campaign_id)
-        self._now = now
+        super().__init__(session, shop, campaign_id, now)
         self._user_rows: dict[str, dict[str, Any]] = {}
         self._customer_rows: dict[int, dict[str, Any]] = {}
         self._gone: set[str] = set()
@@ -464,7 +523,6 @@ class _Results(_Tables):
             "digest": "",
             "run": "",
             "why": "",
-            "updated_at": self._now,
         }
 
     def _link_draft(self, draft: Draft, row: dict[str, Any]) -> None:
@@ -481,7 +539,6 @@ class _Results(_Tables):
                 "state": CustomerState.LINKED.value,
                 "reason": "",
                 "why": "",
-                "updated_at": self._now,
             }
 
     def _forget_person(self, call: Update) -> None:
@@ -511,7 +568,6 @@ class _Results(_Tables):
                 "digest": draft.digest(),
                 "run": "",
                 "why": why,
-                "updated_at": self._now,
             }
             return
         self._user_rows[draft.key] = {
@@ -520,7 +576,6 @@ class _Results(_Tables):
             "digest": draft.digest(),
             "run": "",
             "why": why,
-            "updated_at": self._now,
         }
         if isinstance(call, Update):
             self._stay(call, SkipReason.REFUSED, why)
@@ -537,13 +592,11 @@ class _Results(_Tables):
         self._user_rows[call.moved_from] = {
             "state": UserState.LINKED.value,
             "run": "",
-            "updated_at": self._now,
         }
         self._customer_rows[call.draft.customer] = {
             "state": CustomerState.HELD.value,
             "reason": reason.value,
             "why": why,
-            "updated_at": self._now,
         }
 
 
@@ -563,6 +616,10 @@ _USER_COLUMNS = (
     col(ReferralUserRow.email),
     col(ReferralUserRow.why),
     col(ReferralUserRow.run),
+)
+_TO_WRITE = (
+    col(ReferralCustomerRow.link_written) != col(ReferralUserRow.url),
+    col(ReferralCustomerRow.link_refused) != col(ReferralUserRow.url),
 )
 _THEIR_PERSON = and_(
     col(ReferralUserRow.shop) == col(ReferralCustomerRow.shop),
@@ -597,6 +654,7 @@ def _with_link(shop: str, campaign_id: int) -> Any:
             col(ReferralUserRow.first_name),
             col(ReferralUserRow.email),
             col(ReferralCustomerRow.link_written),
+            col(ReferralCustomerRow.link_why),
         )
         .join(ReferralUserRow, _THEIR_PERSON)
         .where(

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -17,7 +17,7 @@ from models.order_sync import DUE, OrderStage
 from models.store_order import StoreOrder
 from models.tables import StoreEventRow, StoreOrderRow
 from store.session import Store
-from store.sql import changed, changes_for, insert_new
+from store.sql import aware, changed, changes_for, insert_new
 
 _FIXED = frozenset({"shop", "order_id", "request_id", "created_at"})
 
@@ -210,6 +210,13 @@ class StoreEvents:
             .values(handled_at=self._now())
         )
         await self._store.run(lambda session: changed(session, statement))
+
+    async def prune(self, older_than: datetime) -> int:
+        """Forget what came before this moment and was dealt with; return how many. What waits stays."""
+        statement = delete(StoreEventRow).where(
+            col(StoreEventRow.received_at) < aware(older_than), col(StoreEventRow.handled_at).is_not(None)
+        )
+        return await self._store.run(lambda session: changed(session, statement))
 
 
 def locked_order(session: Session, shop: str, order_id: str) -> StoreOrderRow:

@@ -6,7 +6,7 @@ ServiceTitan finds no customer by e-mail, so we keep who can be found by what. S
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +14,23 @@ import httpx
 
 from connectors.errors import RejectedError
 from connectors.servicetitan.client import ServiceTitan
-from connectors.servicetitan.crm_schemas import CreatedContact, CustomersContact, ExportedContact
+from connectors.servicetitan.crm_schemas import (
+    CreatedContact,
+    CustomersContact,
+    ExportedContact,
+    ExportedLocationContact,
+)
 from connectors.servicetitan.schemas import Customer, ExportPage, Location, PostalAddress
-from decisions.contact_keys import email_index_keys, phone_index_keys, place_index_keys
+from decisions.contact_keys import email_index_keys, location_email_keys, phone_index_keys, place_index_keys
 from models.address import Address
-from models.person import IndexEntry
+from models.person import LOCATION_CONTACT, IndexEntry
 from tasks.house import House, open_house
 from tasks.step import step
 
 _PHONES = {"Phone", "MobilePhone"}
 """A fax machine is nobody's phone."""
+
+_Keep = Callable[[House, Sequence[Any]], Awaitable[None]]
 
 
 @step("refresh the contact index of {shop}")
@@ -41,6 +48,18 @@ async def refresh_contact_index(shop: str) -> int:
             if isinstance(outcome, BaseException):
                 raise outcome
         return sum(outcome for outcome in taken if isinstance(outcome, int))
+
+
+@step("refresh the location contacts of {shop}")
+async def refresh_location_contacts(shop: str) -> int:
+    """Take in what changed at the contacts of locations since last time; return how many records (RF-46, Q5).
+
+    For recognising who was referred: no order's buyer is looked up by these, and no sync reads them. Refresh the
+    contact index first: it knows without a call whose a location is. The feed's place is kept as the others' are.
+    Raises: RejectedError when the app may not read the feed, or locations; UnauthorizedError; TransientError.
+    """
+    async with open_house(shop) as house:
+        return await _take_in(house, _LOCATION_CONTACTS)
 
 
 def entry_of_customer(customer: Customer) -> IndexEntry:
@@ -91,6 +110,17 @@ def entry_of_contact(
     )
 
 
+def entry_of_location_contact(contact: ExportedLocationContact, customer: int) -> IndexEntry:
+    """Return what the index keeps of an e-mail that stands at a location of this customer."""
+    return IndexEntry(
+        source=_location_contact(contact.id),
+        customer=customer,
+        keys=location_email_keys(contact.value),
+        email=contact.value,
+        location=contact.location_id,
+    )
+
+
 def as_address(address: PostalAddress) -> Address:
     """Return ServiceTitan's address as ours."""
     return Address.model_validate(address.model_dump())
@@ -100,7 +130,43 @@ def as_address(address: PostalAddress) -> Address:
 class _Feed:
     name: str
     pages: Callable[[ServiceTitan, str], AsyncIterator[ExportPage[Any]]]
-    entry: Callable[[Any], IndexEntry | None]
+    keep: _Keep
+    """Takes a page of records in."""
+
+
+def _each(entry: Callable[[Any], IndexEntry | None]) -> _Keep:
+    """Keep what each record alone says."""
+
+    async def keep(house: House, rows: Sequence[Any]) -> None:
+        # Reading thousands of phone numbers takes a second: not on the event loop, which renews leases.
+        entries = await asyncio.to_thread(lambda: [one for row in rows if (one := entry(row)) is not None])
+        await house.books.contact_index.put(house.shop.name, entries)
+
+    return keep
+
+
+async def _keep_location_contacts(house: House, rows: Sequence[ExportedLocationContact]) -> None:
+    """Keep the e-mails, each with whose its location is. Phones, removed contacts and those of nobody lead nowhere."""
+    newest = {row.id: row for row in rows}.values()
+    emails = [row for row in newest if row.active and row.type == "Email" and location_email_keys(row.value)]
+    owners = await _owners(house, {row.location_id for row in emails})
+    entries = [entry_of_location_contact(row, owners[row.location_id]) for row in emails if row.location_id in owners]
+    gone = {_location_contact(row.id) for row in newest} - {entry.source for entry in entries}
+    await house.books.contact_index.put_location_contacts(house.shop.name, entries, gone)
+
+
+async def _owners(house: House, locations: set[int]) -> dict[int, int]:
+    """Return whose these locations are, from the index; those it does not have are read, fifty at a time."""
+    owners = await house.books.contact_index.owners(house.shop.name, locations)
+    unknown = locations - owners.keys()
+    if unknown:
+        read = await house.servicetitan.list_locations_by_id(unknown)
+        owners |= {one.id: one.customer_id for one in read if one.customer_id is not None}
+    return owners
+
+
+def _location_contact(contact: int) -> str:
+    return f"{LOCATION_CONTACT}{contact}"
 
 
 def _exported(contact: ExportedContact) -> IndexEntry:
@@ -113,9 +179,15 @@ def _located(location: Location) -> IndexEntry | None:
 
 
 _FEEDS = (
-    _Feed("customers", lambda st, token: st.export_customers(token, recent=True), entry_of_customer),
-    _Feed("contacts", lambda st, token: st.export_customer_contacts(token, recent=True), _exported),
-    _Feed("locations", lambda st, token: st.export_locations(token, recent=True), _located),
+    _Feed("customers", lambda st, token: st.export_customers(token, recent=True), _each(entry_of_customer)),
+    _Feed("contacts", lambda st, token: st.export_customer_contacts(token, recent=True), _each(_exported)),
+    _Feed("locations", lambda st, token: st.export_locations(token, recent=True), _each(_located)),
+)
+
+_LOCATION_CONTACTS = _Feed(
+    "location-contacts",
+    lambda st, token: st.export_location_contacts(token, recent=True),
+    _keep_location_contacts,
 )
 
 
@@ -131,17 +203,12 @@ async def _take_in(house: House, feed: _Feed) -> int:
 
 
 async def _take_in_from(house: House, feed: _Feed, token: str) -> int:
-    shop, books, taken = house.shop.name, house.books, 0
+    taken = 0
     async for page in feed.pages(house.servicetitan, token):
-        # Reading thousands of phone numbers takes a second: not on the event loop, which renews leases.
-        await books.contact_index.put(shop, await asyncio.to_thread(_entries, feed, page.data))
-        await books.cursors.set(shop, _cursor(feed), page.continue_from)
+        await feed.keep(house, page.data)
+        await house.books.cursors.set(house.shop.name, _cursor(feed), page.continue_from)
         taken += len(page.data)
     return taken
-
-
-def _entries(feed: _Feed, rows: Sequence[Any]) -> list[IndexEntry]:
-    return [entry for row in rows if (entry := feed.entry(row)) is not None]
 
 
 def _cursor(feed: _Feed) -> str:

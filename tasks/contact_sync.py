@@ -39,6 +39,7 @@ from models.errors import (
 )
 from models.referral import Campaign, Created, RefusedUser, UserChange
 from models.shop import CampaignSettings, ReferralFactorySettings
+from store import Books
 from tasks.house import House, open_house
 from tasks.step import step
 
@@ -75,17 +76,22 @@ async def check_campaign(shop: str, campaign_id: int) -> Campaign:
         return await read_campaign(house, campaign_id)
 
 
-async def read_campaign(house: House, campaign_id: int) -> Campaign:
-    """Read a campaign, and compare its fields with the shop's map: see `check_campaign`. Raises SettingsError too."""
-    mapping = plan_mapping(campaign_settings(house, campaign_id).contact_sync)
+async def get_campaign(house: House, campaign_id: int) -> Campaign:
+    """Read a campaign. Raises HeldError when the program has none of this id."""
     try:
-        campaign = await house.referral_factory.get_campaign(campaign_id)
+        return await house.referral_factory.get_campaign(campaign_id)
     except NotFoundError:
         raise HeldError(
             f"Referral Factory has no campaign {campaign_id}.",
             "Correct the campaign's id in the shop file, or take the campaign out.",
             "referral_factory.campaigns.id",
         ) from None
+
+
+async def read_campaign(house: House, campaign_id: int) -> Campaign:
+    """Read a campaign, and compare its fields with the shop's map: see `check_campaign`. Raises SettingsError too."""
+    mapping = plan_mapping(campaign_settings(house, campaign_id).contact_sync)
+    campaign = await get_campaign(house, campaign_id)
     faults = unknown_labels(mapping, campaign.fields)
     if faults:
         raise HeldError(
@@ -138,6 +144,29 @@ async def read_mark(house: House, campaign_id: int, mapping: ContactMap) -> Mark
     kept = await house.books.cursors.get(house.shop.name, _cursor(campaign_id)) or ""
     fingerprint, _, text = kept.partition(" ")
     return Mark.of(text) if fingerprint == mapping.fingerprint else Mark()
+
+
+def once_cursor(campaign_id: int) -> str:
+    """Name the cursor of a sync that was to run once, and has: it keeps the map's fingerprint (RF-39)."""
+    return f"{_cursor(campaign_id)}/once"
+
+
+async def sync_once_more(books: Books, shop: str, campaign_id: int) -> None:
+    """Let a sync that was to run once, and has, run again: somebody asked for it."""
+    if await books.cursors.get(shop, once_cursor(campaign_id)):
+        await books.cursors.set(shop, once_cursor(campaign_id), "")
+
+
+def campaign_of(record: str) -> int | None:
+    """Return the campaign of an entry of this process on the held list: "campaign 1001", "campaign 1001 customers"."""
+    word, _, rest = record.partition(" ")
+    number = rest.partition(" ")[0]
+    return int(number) if word == "campaign" and number.isdigit() else None
+
+
+async def has_begun(house: House, campaign_id: int) -> bool:
+    """Tell whether a page of the campaign was ever synced."""
+    return await house.books.cursors.get(house.shop.name, _cursor(campaign_id)) is not None
 
 
 async def _keep_mark(house: House, campaign_id: int, mapping: ContactMap, mark: Mark) -> None:

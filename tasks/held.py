@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from models.booking import ReferralStage
 from models.errors import TruckrollError
 from models.order_sync import OrderStage
 from models.outgoing import Outgoing
@@ -13,11 +14,14 @@ from models.tables import HeldRow, PartRequestRow
 from store import Books
 from store.effects import model_codec
 from tasks.board_keys import JOB_BOARD, board_key
+from tasks.contact_sync import PROCESS as CONTACT_SYNC
+from tasks.contact_sync import campaign_of, sync_once_more
 from tasks.customers import forget_account
 from tasks.order_records import order_of
 from tasks.parts import order_key
 from tasks.prefect_api import prefect_api
 from tasks.pricebook import forget_items
+from tasks.referred_people import PROCESS as REFERRALS
 from tasks.runs import find_parts_loop, start_orders_run, start_run
 from tasks.store_orders import PROCESS as STORE_ORDERS
 
@@ -38,6 +42,10 @@ async def retry(books: Books, held_id: int, *, placed: tuple[str, ...] = (), not
         return await _write_again(books, held)
     if held.process == STORE_ORDERS:
         return await _write_order_again(books, held)
+    if held.process == REFERRALS:
+        return await _book_again(books, held)
+    if held.process == CONTACT_SYNC:
+        return await _sync_again(books, held)
     request = await books.requests.get(held.record) if held.process == "parts-loop" else None
     if request is None:
         await books.held.release_by_id(held_id)
@@ -73,6 +81,19 @@ async def _write_again(books: Books, held: HeldRow) -> str:
     return f"{held.record} is written into the job again by the next pass."
 
 
+async def _sync_again(books: Books, held: HeldRow) -> str:
+    """Let a contact sync send once more what was refused: customers by the program, links by ServiceTitan."""
+    campaign_id = campaign_of(held.record)
+    again = 0 if campaign_id is None else await books.referrals.forget_refusals(held.shop, campaign_id)
+    if again and campaign_id is not None:
+        await sync_once_more(books, held.shop, campaign_id)
+    await books.held.release(held.shop, held.process, held.record)
+    await books.audit.append(held.shop, CONTACT_SYNC, held.record, "retried", detail={"customers": again})
+    if not again:
+        return f"{held.record} is off the list; the next pass looks again."
+    return f"{held.record}: {again:,} customers are tried again by the next pass."
+
+
 async def _write_order_again(books: Books, held: HeldRow) -> str:
     """Let a store order be decided anew. Its customer and items are looked up again: one may have been the trouble."""
     row = await books.store_orders.by_number(held.shop, held.record)
@@ -93,6 +114,23 @@ async def _write_order_again(books: Books, held: HeldRow) -> str:
     await books.audit.append(held.shop, STORE_ORDERS, held.record, "retried")
     started = await start_orders_run(held.shop)
     return f"{held.record} is tried again{' at once' if started else ' by the next pass'}."
+
+
+async def _book_again(books: Books, held: HeldRow) -> str:
+    """Let a referred person be booked anew, also where another campaign has the e-mail: a person has looked."""
+    number = held.record.removeprefix("lead ")
+
+    def again(session: Session) -> bool:
+        books.held.release_in(session, held.shop, held.process, held.record)
+        row = books.referred.held_in(session, held.shop, int(number)) if number.isdigit() else None
+        if row is not None:
+            changes = {"stage": ReferralStage.NEW, "why": "Set free to be tried again.", "is_confirmed": True}
+            books.referred.update_in(session, held.shop, row.user_id, **changes)
+            books.audit.append_in(session, held.shop, REFERRALS, held.record, "retried")
+        return row is not None
+
+    is_again = await books.store.run(again)
+    return f"{held.record} is {'tried again by the next pass' if is_again else 'off the list'}."
 
 
 async def _settle_order(books: Books, request: PartRequestRow, placed: tuple[str, ...], *, not_placed: bool) -> str:

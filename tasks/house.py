@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from connectors.contractor_commerce.client import ContractorCommerce
-from connectors.limits import TURN_GOOD_FOR_S
+from connectors.limits import TURN_GOOD_FOR_S, Limiter, gated
 from connectors.marcone.client import Marcone
 from connectors.marcone.distributor import MarconeDistributor
 from connectors.ports import JobPlatform, PartsDistributor
 from connectors.referral_factory.client import ReferralFactory
-from connectors.servicetitan.client import ServiceTitan
+from connectors.servicetitan.client import ServiceTitan, usual_pace
 from connectors.servicetitan.job_platform import ServiceTitanJobs
+from models.connection import Vendor
 from models.errors import SettingsError
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 from store import Books
 from store.limits import LeasedLimiter, SharedLimiter
+from tasks.gate import ShopGate, between
 
 Client = TypeVar("Client")
 
@@ -129,8 +131,12 @@ def read_settings(shop_name: str) -> Shop:
 
 
 @asynccontextmanager
-async def open_house(shop_name: str) -> AsyncIterator[House]:
-    """Open the shop's house, or join the one already open in this run. Raises SettingsError."""
+async def open_house(shop_name: str, *, moves_between: Sequence[Vendor] = ()) -> AsyncIterator[House]:
+    """Open the shop's house, or join the one already open in this run. Raises SettingsError.
+
+    `moves_between` names the vendors whose data this run moves: once one of them is disconnected, no call of this run
+    goes to the others either, and a call raises DisconnectedError. A vendor that is disconnected is never called.
+    """
     key = (id(asyncio.get_running_loop()), shop_name)
     opened = _doors.opened.get(key)
     if opened is None:
@@ -139,7 +145,8 @@ async def open_house(shop_name: str) -> AsyncIterator[House]:
         _doors.opened[key] = opened
     opened.users += 1
     try:
-        yield opened.house
+        with between(moves_between) if moves_between else nullcontext():
+            yield opened.house
     finally:
         opened.users -= 1
         if not opened.users:
@@ -147,18 +154,42 @@ async def open_house(shop_name: str) -> AsyncIterator[House]:
             await opened.stack.aclose()
 
 
-async def _build(shop: Shop, stack: AsyncExitStack) -> House:
+@asynccontextmanager
+async def open_for_trial(shop: Shop) -> AsyncIterator[House]:
+    """Open a house whose clients may call whether the shop is connected or not: `truckroll connect` tries them."""
+    async with AsyncExitStack() as stack:
+        yield await _build(shop, stack, is_trial=True)
+
+
+async def _build(shop: Shop, stack: AsyncExitStack, *, is_trial: bool = False) -> House:
     books = open_books()
-    tenant = await _or_why(_servicetitan(shop, stack))
+    way = _Way(books, None if is_trial else ShopGate(books, shop), stack)
+    tenant = await _or_why(_servicetitan(shop, way))
     return House(
         shop,
         books,
         await _or_why(_job_platform(shop, tenant)),
-        await _or_why(_distributor(shop, books, stack)),
+        await _or_why(_distributor(shop, way)),
         tenant,
-        await _or_why(_store(shop, books, stack)),
-        await _or_why(_referral_factory(shop, books, stack)),
+        await _or_why(_store(shop, way)),
+        await _or_why(_referral_factory(shop, way)),
     )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What a client needs to be opened."""
+
+    books: Books
+    gate: ShopGate | None
+    """None: for a trial."""
+    stack: AsyncExitStack
+
+    def gated(self, limiter: Limiter, vendor: Vendor) -> Limiter:
+        return limiter if self.gate is None else gated(limiter, self.gate.of(vendor))
+
+    def sleep(self, vendor: Vendor) -> Callable[[float], Awaitable[None]]:
+        return asyncio.sleep if self.gate is None else self.gate.sleep(vendor)
 
 
 async def _or_why(opening: Awaitable[Client]) -> Client | SettingsError:
@@ -169,22 +200,32 @@ async def _or_why(opening: Awaitable[Client]) -> Client | SettingsError:
         return error
 
 
-async def _servicetitan(shop: Shop, stack: AsyncExitStack) -> ServiceTitan:
-    return await stack.enter_async_context(ServiceTitan.from_settings(shop.need_servicetitan()))
+async def _servicetitan(shop: Shop, way: _Way) -> ServiceTitan:
+    settings = shop.need_servicetitan()
+    limiter = way.gated(usual_pace(settings), "servicetitan")
+    return await way.stack.enter_async_context(ServiceTitan.from_settings(settings, limiter=limiter))
 
 
-async def _store(shop: Shop, books: Books, stack: AsyncExitStack) -> ContractorCommerce:
+async def _store(shop: Shop, way: _Way) -> ContractorCommerce:
     settings = shop.need_contractor_commerce()
     account = f"contractor-commerce/{settings.api_url}/{settings.api_token!r}"
-    limiter = _limiter(books, account, settings.calls_per_minute)
-    return await stack.enter_async_context(ContractorCommerce.from_settings(settings, limiter=limiter))
+    limiter = _limiter(way, "contractor_commerce", account, settings.calls_per_minute)
+    return await way.stack.enter_async_context(ContractorCommerce.from_settings(settings, limiter=limiter))
 
 
-async def _referral_factory(shop: Shop, books: Books, stack: AsyncExitStack) -> ReferralFactory:
+async def _referral_factory(shop: Shop, way: _Way) -> ReferralFactory:
     settings = shop.need_referral_factory()
     account = f"referral-factory/{settings.api_url}/{settings.api_token!r}"
-    limiter = LeasedLimiter(books.store, account, int(settings.calls_per_minute), vendor="Referral Factory")
-    return await stack.enter_async_context(ReferralFactory.from_settings(settings, limiter=limiter))
+    limiter = LeasedLimiter(
+        way.books.store,
+        account,
+        int(settings.calls_per_minute),
+        vendor="Referral Factory",
+        sleep=way.sleep("referral_factory"),
+    )
+    return await way.stack.enter_async_context(
+        ReferralFactory.from_settings(settings, limiter=way.gated(limiter, "referral_factory"))
+    )
 
 
 async def _job_platform(shop: Shop, tenant: ServiceTitan | SettingsError) -> JobPlatform:
@@ -196,7 +237,7 @@ async def _job_platform(shop: Shop, tenant: ServiceTitan | SettingsError) -> Job
     return ServiceTitanJobs(_there(tenant, "servicetitan"), shop.parts, shop.need_servicetitan().external_data_guid)
 
 
-async def _distributor(shop: Shop, books: Books, stack: AsyncExitStack) -> PartsDistributor:
+async def _distributor(shop: Shop, way: _Way) -> PartsDistributor:
     if shop.parts.distributor != "marcone":
         raise SettingsError(
             f"Shop {shop.name}: distributor {shop.parts.distributor} is not built yet.",
@@ -204,11 +245,13 @@ async def _distributor(shop: Shop, books: Books, stack: AsyncExitStack) -> Parts
         )
     settings = shop.need_marcone()
     account = f"marcone/{settings.api_url}/{settings.customer_number}"
-    limiter = _limiter(books, account, settings.calls_per_minute)
-    client = await stack.enter_async_context(Marcone.from_settings(settings, limiter=limiter))
+    limiter = _limiter(way, "marcone", account, settings.calls_per_minute)
+    client = await way.stack.enter_async_context(Marcone.from_settings(settings, limiter=limiter))
     return MarconeDistributor(client, settings)
 
 
-def _limiter(books: Books, account: str, per_minute: int) -> SharedLimiter:
+def _limiter(way: _Way, vendor: Vendor, account: str, per_minute: int) -> Limiter:
     """One allowance for an account, over all processes of this installation."""
-    return SharedLimiter(books.store, account, per_minute, min(BURST, per_minute - 1), jitter_s=JITTER_S)
+    burst = min(BURST, per_minute - 1)
+    sleep = way.sleep(vendor)
+    return way.gated(SharedLimiter(way.books.store, account, per_minute, burst, jitter_s=JITTER_S, sleep=sleep), vendor)

@@ -6,7 +6,6 @@ Answers of people are kept: what was disconnected stays so, and who confirmed wh
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal, get_args
 
 from connectors.contractor_commerce.auth import VENDOR as STORE
 from connectors.servicetitan.auth import VENDOR as TENANT
@@ -26,49 +25,11 @@ from models.check import CheckLine, advice, found, wrong
 from models.errors import SettingsError, TruckrollError
 from models.shop import Shop
 from store import Books
+from tasks.connections import check_access
 from tasks.drop_downs import PROCESS, keep_lists, read_lists
 from tasks.house import House
 
-Vendor = Literal["contractor_commerce", "referral_factory", "servicetitan"]
-"""A section of the shop file that can be connected and disconnected."""
-
-VENDORS: Final[tuple[Vendor, ...]] = get_args(Vendor)
-_NAMES: Final[dict[Vendor, str]] = {
-    "contractor_commerce": STORE,
-    "referral_factory": "Referral Factory",
-    "servicetitan": TENANT,
-}
-_DISCONNECTED = "disconnected"
 _CONFIRMED = "accounting-confirmed"
-
-
-async def is_connected(books: Books, shop: Shop, vendor: str) -> bool:
-    """Tell whether a vendor's processes may write: the shop file has its section, and nobody disconnected it (OI-1)."""
-    if getattr(shop, vendor, None) is None:
-        return False
-    return await books.cursors.get(shop.name, _connection(vendor)) != _DISCONNECTED
-
-
-async def connect(house: House, vendor: Vendor, by: str) -> None:
-    """Try the shop's credentials, and note the connection. Raises what the trial raised, and then notes nothing."""
-    await check_access(house, vendor)
-    await _note(house.books, house.shop, vendor, "connected", by)
-
-
-async def disconnect(books: Books, shop: Shop, vendor: Vendor, by: str) -> None:
-    """Note that the vendor's processes write nothing from now on. What is written stays."""
-    await _note(books, shop, vendor, _DISCONNECTED, by)
-
-
-async def check_access(house: House, vendor: Vendor) -> None:
-    """Make one small reading with our credentials. Raises SettingsError and what the reading raised."""
-    match vendor:
-        case "contractor_commerce":
-            await house.store.check_access()
-        case "referral_factory":
-            await house.referral_factory.check_access()
-        case "servicetitan":
-            await house.servicetitan.list_business_units()
 
 
 async def accounting_is_confirmed(books: Books, shop: Shop) -> bool:
@@ -100,10 +61,6 @@ async def check_orders(house: House) -> list[CheckLine]:
     """Look at everything store orders need: both sides, each name, and what is doubtful (OI-6)."""
     settings = house.shop.need_contractor_commerce()
     lines = [await check_side(f"Online store {STORE}", lambda: check_access(house, "contractor_commerce"))]
-    for vendor in VENDORS:
-        if getattr(house.shop, vendor) is not None and not await is_connected(house.books, house.shop, vendor):
-            fix = f"`truckroll connect {house.shop.name} {vendor}` connects it again."
-            lines.append(wrong(f"Connection to {_NAMES[vendor]}", "It was disconnected: no order is written.", fix))
     lines += connection_lines(house.shop)
     if settings.products.enabled:
         is_confirmed = await accounting_is_confirmed(house.books, house.shop)
@@ -130,16 +87,3 @@ async def check_side(what: str, look: Callable[[], Awaitable[None]]) -> CheckLin
     except TruckrollError as error:
         return wrong(what, error.message, error.fix)
     return found(what, "answers with our credentials")
-
-
-async def _note(books: Books, shop: Shop, vendor: Vendor, state: str, by: str) -> None:
-    if getattr(shop, vendor) is None:
-        raise SettingsError(
-            f"Shop {shop.name} has no [{vendor}] section.", f"Add it to {shop.name}.toml, or run `truckroll setup`."
-        )
-    await books.cursors.set(shop.name, _connection(vendor), state)
-    await books.audit.append(shop.name, PROCESS, vendor, state, actor=by)
-
-
-def _connection(vendor: str) -> str:
-    return f"connection/{vendor}"

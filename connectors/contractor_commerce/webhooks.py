@@ -11,27 +11,20 @@ later is not public, and a delivery sent again by somebody else adds nothing (do
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from connectors.contractor_commerce.readings import read_order
 from connectors.contractor_commerce.schemas import Event
+from connectors.webhooks import UNSET, Refusal, header_of, is_name, is_same, is_signature
 from connectors.wire import decode, faulty_fields
-from models.shop import ContractorCommerceSettings, Secret
+from models.shop import ContractorCommerceSettings
 from models.store_order import StoreOrder
 
 ORDER: Final = "order"
-LONGEST_NAME: Final = 200
-"""Letters of an event's id or type, or of an order's id. Ours are a dozen; a longer one names nothing."""
-_UNSET: Final = Secret("")
-
-Encoding = Literal["hex", "base64", "timestamped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +50,6 @@ class OtherEvent:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Not taken. Answer with this status; `why` is for our log and never repeats what was sent."""
-
-    status: int
-    why: str
-
-
 def read_event(
     headers: Mapping[str, str], body: bytes, settings: ContractorCommerceSettings, *, path_token: str = ""
 ) -> OrderEvent | OtherEvent | Refusal:
@@ -75,7 +60,7 @@ def read_event(
     refused = refuse_unread(headers, settings, path_token=path_token)
     if refused is not None:
         return refused
-    is_signed = settings.webhook_secret != _UNSET
+    is_signed = settings.webhook_secret != UNSET
     if is_signed:
         signature, secret = _signature(headers, settings), settings.webhook_secret.reveal()
         if not is_signature(signature, body, secret, settings.webhook_signature_encoding):
@@ -86,7 +71,7 @@ def read_event(
 
 def is_taking_events(settings: ContractorCommerceSettings) -> bool:
     """Tell whether the shop file sets a secret to know the store by; without one no delivery is taken."""
-    return settings.webhook_secret != _UNSET or settings.webhook_path_token != _UNSET
+    return settings.webhook_secret != UNSET or settings.webhook_path_token != UNSET
 
 
 def refuse_unread(
@@ -99,36 +84,15 @@ def refuse_unread(
     if not is_taking_events(settings):
         return Refusal(403, "The shop file sets neither webhook_secret nor webhook_path_token.")
     token = settings.webhook_path_token
-    if token != _UNSET and not _same(path_token, token.reveal()):
+    if token != UNSET and not is_same(path_token, token.reveal()):
         return Refusal(404, "The token in the address is wrong.")
-    if settings.webhook_secret != _UNSET and not _signature(headers, settings):
+    if settings.webhook_secret != UNSET and not _signature(headers, settings):
         return Refusal(401, f"The delivery has no {settings.webhook_signature_header} header.")
     return None
 
 
 def _signature(headers: Mapping[str, str], settings: ContractorCommerceSettings) -> str:
-    wanted = settings.webhook_signature_header.lower()
-    return next((value for name, value in headers.items() if name.lower() == wanted), "").strip()
-
-
-def is_signature(signature: str, body: bytes, secret: str, encoding: Encoding) -> bool:
-    """Tell whether this is the HMAC-SHA256 of the raw body, in constant time.
-
-    `timestamped` signs the time, a point and the body, as other stores do [inferred]; several v1 may be there.
-    """
-    key = secret.encode()
-    match encoding:
-        case "hex":
-            return _same(signature.lower().removeprefix("sha256="), hmac.new(key, body, hashlib.sha256).hexdigest())
-        case "base64":
-            digest = hmac.new(key, body, hashlib.sha256).digest()
-            return _same(signature, base64.b64encode(digest).decode())
-        case "timestamped":
-            parts = [part.strip().partition("=") for part in signature.split(",")]
-            stamp = next((value for name, _, value in parts if name == "t"), "")
-            expected = hmac.new(key, _bytes(stamp) + b"." + body, hashlib.sha256).hexdigest()
-            given = [value for name, _, value in parts if name == "v1"]
-            return bool(stamp) and any([_same(one, expected) for one in given])  # noqa: C419 - all are compared
+    return header_of(headers, settings.webhook_signature_header)
 
 
 def _read(body: bytes, *, is_signed: bool) -> OrderEvent | OtherEvent | Refusal:
@@ -140,13 +104,13 @@ def _read(body: bytes, *, is_signed: bool) -> OrderEvent | OtherEvent | Refusal:
         event = Event.model_validate(written)
     except ValidationError as error:
         return Refusal(400, f"The body is no event: {faulty_fields(error)}.")
-    if not _is_name(event.id) or not _is_name(event.type):
+    if not is_name(event.id) or not is_name(event.type):
         return Refusal(400, "The event's id or type is no name.")
     if event.data.object != ORDER and event.data.order is None:
         return OtherEvent(event.id, event.type)
     sent = event.data.order or {}
     found = read_order(sent)
-    if not _is_name(found.id):
+    if not is_name(found.id):
         return Refusal(400, "The event names no order.")
     return OrderEvent(
         event_id=event.id,
@@ -156,17 +120,3 @@ def _read(body: bytes, *, is_signed: bool) -> OrderEvent | OtherEvent | Refusal:
         order=found if isinstance(found, StoreOrder) else None,
         is_signed=is_signed,
     )
-
-
-def _is_name(text: str) -> bool:
-    # An id with a line break would break a log, or a list that people read.
-    return 0 < len(text) <= LONGEST_NAME and text.isprintable()
-
-
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(_bytes(given), expected.encode())
-
-
-def _bytes(given: str) -> bytes:
-    # compare_digest refuses text beyond ASCII, and a header or an address may hold anything.
-    return given.encode("utf-8", "surrogatepass")

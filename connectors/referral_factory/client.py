@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from connectors.errors import Call, ContractError, from_answer, unreadable
-from connectors.http import Answer, VendorHttp
+from connectors.http import Answer, Query, VendorHttp
 from connectors.limits import Limiter
 from connectors.referral_factory.auth import VENDOR, referral_factory_auth
 from connectors.referral_factory.readings import (
@@ -118,20 +118,24 @@ class ReferralFactory:
         async for page in self._pages("/users", "reading the users"):
             yield read_users(page, campaign_id)
 
+    async def search_users(self, campaign_id: int, *, first_page: int = 1) -> AsyncIterator[UserPage]:
+        """Yield the users of one campaign page by page, from a page of `PER_PAGE` on. Memory: one page.
+
+        Rows shift between pages while others write: one may come twice. In which order they come is not stated.
+        Source: `POST /users/search` with campaign_id [observed-in-client], `page` [observed-in-client].
+        """
+        body = _filters(campaign_id=campaign_id)
+        query: Query = {"per_page": PER_PAGE, "page": first_page}
+        doing = f"reading the users of campaign {campaign_id}"
+        async for page in self._pages("/users/search", doing, method="POST", body=body, query=query):
+            yield read_users(page, campaign_id)
+
     async def find_user(self, campaign_id: int, email: str) -> ReferralUser | None:
         """Look a person up by e-mail in one campaign; None when the campaign has nobody of it.
 
         Source: `POST /users/search` [documented], its body [observed-in-client]. It only reads.
         """
-        body = {
-            "filters": {
-                "operator": "AND",
-                "value": [
-                    {"field": "email", "value": email, "operator": "="},
-                    {"field": "campaign_id", "value": campaign_id, "operator": "="},
-                ],
-            }
-        }
+        body = _filters(email=email, campaign_id=campaign_id)
         call = self._http.call(f"looking for a user of campaign {campaign_id}", is_write=False, body=body)
         page = read_users(parse(Page, await self._http.send("POST", "/users/search", call, body=body), call), None)
         if page.unreadable:
@@ -273,10 +277,13 @@ class ReferralFactory:
         async for page in self._pages(path, doing):
             yield [parse(WireReward, row, call) for row in page.data]
 
-    async def _pages(self, path: str, doing: str) -> AsyncIterator[Page]:
+    async def _pages(
+        self, path: str, doing: str, *, method: str = "GET", body: Any = None, query: Query | None = None
+    ) -> AsyncIterator[Page]:
         """Follow `links.next` as it comes; one that leads to another host, or in a circle, is refused."""
-        call = self._http.call(doing, is_write=False)
-        page = parse(Page, await self._http.send("GET", path, call, query={"per_page": PER_PAGE}), call)
+        call = self._http.call(doing, is_write=False, body=body)
+        first = {"per_page": PER_PAGE} if query is None else query
+        page = parse(Page, await self._http.send(method, path, call, query=first, body=body), call)
         before = ""
         while True:
             yield page
@@ -289,7 +296,12 @@ class ReferralFactory:
             if following == before:
                 raise unreadable(call, "links.next (the same again)")
             before = following
-            page = parse(Page, await self._http.send("GET", following, call), call)
+            page = parse(Page, await self._http.send(method, following, call, body=body), call)
+
+
+def _filters(**equal: str | int) -> dict[str, Any]:
+    conditions = [{"field": name, "value": value, "operator": "="} for name, value in equal.items()]
+    return {"filters": {"operator": "AND", "value": conditions}}
 
 
 def _meta(pairs: tuple[tuple[str, str], ...]) -> list[MetaItem]:

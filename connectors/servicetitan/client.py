@@ -59,12 +59,11 @@ class ServiceTitan(
 
         Without a `limiter`, all clients of this process share one pace per app key and tenant (FACTS 7.17).
         """
-        account = f"{settings.api_url} {settings.tenant_id} {settings.app_key!r}"
         http = VendorHttp(
             VENDOR,
             settings.api_url,
             auth=servicetitan_auth(settings, tokens),
-            limiter=limiter or shared_pace(account, settings.calls_per_second),
+            limiter=limiter or usual_pace(settings),
             read_timeout_s=READ_TIMEOUT_S,
             secrets=(settings.client_id, settings.client_secret, settings.app_key),
             transport=transport,
@@ -86,3 +85,8 @@ class ServiceTitan(
     def job_url(self, job_id: int) -> str:
         """Return where people see the job; empty anywhere but in production. The address is [inferred]."""
         return f"https://go.servicetitan.com/#/Job/Index/{job_id}" if self._is_production else ""
+
+
+def usual_pace(settings: ServiceTitanSettings) -> Limiter:
+    """Return the pace that all clients of this process share per app key and tenant (FACTS 7.17)."""
+    return shared_pace(f"{settings.api_url} {settings.tenant_id} {settings.app_key!r}", settings.calls_per_second)

@@ -20,8 +20,11 @@ from connectors.servicetitan.crm_schemas import (
     ContactType,
     CreatedCustomer,
     CreatedLocation,
+    CustomerFieldType,
+    CustomerPatch,
     CustomersContact,
     ExportedContact,
+    ExportedLocationContact,
     NewContact,
     NewCustomer,
     NewLocation,
@@ -88,6 +91,19 @@ class CrmApi(Api):
             CreatedCustomer, "POST", self._path("crm", "customers"), "making a customer", customer
         )
 
+    async def list_customer_custom_fields(self) -> tuple[CustomerFieldType, ...]:
+        """Read the kinds of customer custom fields. crm-v2 `GET /customers/custom-fields`."""
+        path = self._path("crm", "customers/custom-fields")
+        return await self._all(CustomerFieldType, path, "reading the customer custom fields")
+
+    async def patch_customer(self, customer_id: int, patch: CustomerPatch) -> Customer:
+        """Change a customer; `custom_fields` must be the full list. Repeating it is harmless.
+
+        crm-v2 `PATCH /customers/{id}`. Raises NotFoundError; AmbiguousWriteError when the answer was lost.
+        """
+        path = self._path("crm", f"customers/{customer_id}")
+        return await self._write_for(Customer, "PATCH", path, f"writing the fields of customer {customer_id}", patch)
+
     async def tag_customer(self, customer_id: int, tag_type_id: int) -> None:
         """Add one tag and leave the others. crm-v2 `POST /customers/{id}/tags/{tagTypeId}`."""
         path = self._path("crm", f"customers/{customer_id}/tags/{tag_type_id}")
@@ -145,6 +161,23 @@ class CrmApi(Api):
         """Yield pages of locations changed since a token, inactive and merged too. crm-v2 `GET /export/locations`."""
         path = self._path("crm", "export/locations")
         return self._export(Location, path, "reading the locations feed", continue_from, recent=recent)
+
+    def export_location_contacts(
+        self, continue_from: str = "", *, recent: bool = False
+    ) -> AsyncIterator[ExportPage[ExportedLocationContact]]:
+        """Yield pages of locations' contacts changed since a token, removed ones too.
+
+        crm-v2 `GET /export/locations/contacts`.
+        """
+        path = self._path("crm", "export/locations/contacts")
+        return self._export(
+            ExportedLocationContact, path, "reading the location contacts feed", continue_from, recent=recent
+        )
+
+    async def list_locations_by_id(self, ids: Iterable[int]) -> tuple[Location, ...]:
+        """Read locations by id, inactive ones too. crm-v2 `GET /locations`."""
+        path = self._path("crm", "locations")
+        return await self._by_ids(Location, path, "reading locations", ids, query=_ALSO_INACTIVE)
 
     async def list_locations(self, customer_id: int) -> tuple[Location, ...]:
         """Read the locations of a customer, inactive ones too. crm-v2 `GET /locations`."""

@@ -33,6 +33,20 @@ class ExportedContact(VendorModel):
     modified_on: UtcTime
 
 
+class ExportedLocationContact(VendorModel):
+    """A row of the feed of locations' contacts; whose the location is, it does not say.
+
+    `Crm.V2.ExportLocationContactResponse`.
+    """
+
+    id: int
+    location_id: int
+    type: str
+    value: str = ""
+    active: bool = True
+    modified_on: UtcTime
+
+
 class ContactMethod(VendorModel):
     """A way to reach a contact of the newer model. `Crm.V2.ContactMethodResponse`."""
 
@@ -94,6 +108,31 @@ class NewContact(RequestModel):
     type: ContactType
     value: str
     memo: str = ""
+
+
+class CustomerFieldType(VendorModel):
+    """A kind of customer custom field; made by an admin, never by API. `Crm.V2.Customers.CustomFieldTypeResponse`."""
+
+    id: int
+    name: str = ""
+    data_type: str = ""
+    """"e.g. Text, Dropdown, or Numeric" [spec]; may be missing."""
+
+
+class CustomerFieldValue(RequestModel):
+    """`Crm.V2.Customers.CustomFieldUpdateModel`: unlike a job's, the value may be neither missing nor null."""
+
+    type_id: int
+    value: str
+
+
+class CustomerPatch(RequestModel):
+    """`Crm.V2.Customers.UpdateCustomerRequest`, as far as we change customers.
+
+    Whether the list replaces or is merged is not stated (FACTS section 3): the whole list is right both ways.
+    """
+
+    custom_fields: tuple[CustomerFieldValue, ...]
 
 
 class NewPlace(RequestModel):

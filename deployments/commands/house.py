@@ -34,7 +34,7 @@ def up(
     shop: Annotated[list[str] | None, typer.Option(help="Serve this shop only; may be given several times.")] = None,
     port: Annotated[int | None, typer.Option(help="Prefect's port, if this home has no server yet.")] = None,
     page_port: Annotated[int | None, typer.Option(help="The approval page's port; 8710, or a free one.")] = None,
-    hooks_port: Annotated[int | None, typer.Option(help="The port store events come to; 8720, or a free one.")] = None,
+    hooks_port: Annotated[int | None, typer.Option(help="The port events come to; 8720, or a free one.")] = None,
 ) -> None:
     """Run the house in the foreground: Prefect's server, and every process of every shop. Ctrl-C stops it all."""
     from deployments.hooks.child import NOT_RECEIVED, hooks_process

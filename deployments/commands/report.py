@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from decisions.funnel import in_words, standing_of
 from decisions.words import money
 from deployments import talk
 from deployments.commands.common import AsJson, iso, short, usage, with_books
@@ -19,6 +21,7 @@ from models.shop import Shop, load_shop
 
 if TYPE_CHECKING:
     from decisions.order_report import OrderLine, OrderReport
+    from models.booking import Funnel
     from store import Books
 
 _DAYS = 30
@@ -82,11 +85,52 @@ def links(
         talk.out().print(f"{len(rows):,} customers {'without a link' if skipped else 'with a link'}.")
 
 
+@app.command()
+def referrals(
+    shop: Annotated[str, typer.Option(help="The shop, by the name of its file.")],
+    campaign: Annotated[int | None, typer.Option(help="One campaign only, by its id.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who signed up in the referral campaigns: booking, job, status, whether qualified, and the reward."""
+    load_shop(shop, HouseSettings().shops)
+    rows, funnels = with_books(lambda books: _referrals(books, shop, campaign))
+    if csv is not None:
+        _write_rows(rows, csv)
+    elif as_json:
+        talk.print_json({"shop": shop, "referrals": rows, "funnels": [asdict(one) for one in funnels]})
+    elif rows:
+        shown = talk.table("", *(f"{name}!" for name in rows[0]))
+        for row in rows:
+            talk.add(shown, *row.values())
+        talk.out().print(shown)
+    if not as_json:
+        for one in funnels:
+            talk.out().print(f"Campaign {one.campaign_id}, {in_words(one)}.")
+        if not funnels:
+            talk.out().print("Nobody has signed up yet.")
+
+
+async def _referrals(books: Books, shop: str, campaign: int | None) -> tuple[list[dict[str, Any]], list[Funnel]]:
+    rows: list[dict[str, Any]] = []
+    while page := await books.referred.page(
+        shop, campaign_id=campaign, after=rows[-1]["person"] if rows else 0, limit=_PAGE
+    ):
+        rows += [{"campaign": row.campaign_id, **standing_of(row)} for row in page]
+    return rows, [one for one in await books.referred.funnels(shop) if campaign in {None, one.campaign_id}]
+
+
 async def _links(books: Books, shop: str, campaign: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     while page := await books.referrals.links(shop, campaign, after=rows[-1]["customer"] if rows else 0, limit=_PAGE):
         rows += [
-            {"customer": one.customer, "first name": one.first_name, "email": one.email, "link": one.url}
+            {
+                "customer": one.customer,
+                "first name": one.first_name,
+                "email": one.email,
+                "link": one.url,
+                "in ServiceTitan": "yes" if one.link_written == one.url else one.link_why or "no",
+            }
             for one in page
         ]
     return rows

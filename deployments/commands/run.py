@@ -52,12 +52,9 @@ def _pass(process: str, shop: str) -> RunReport:
     load_shop(shop, HouseSettings().shops)
     use_server(Home.current(), say=talk.say)
     # Prefect reads its settings when it is imported: not before the server is known.
-    from prefect import tags
-
     from flows.running import run_process
 
-    with tags(f"shop:{shop}", f"process:{process}"):
-        return asyncio.run(run_process(process, shop))
+    return asyncio.run(run_process(process, shop, [f"shop:{shop}", f"process:{process}"]))
 
 
 def _show(report: RunReport) -> None:

@@ -1,4 +1,4 @@
-"""`truckroll setup`, `connect`, `disconnect`: a shop file by asking, and its connections."""
+"""`truckroll setup`: a shop file by asking."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import Annotated, Any, get_args
 from uuid import UUID, uuid4
 
 import typer
@@ -18,7 +18,7 @@ from rich.markup import escape
 from decisions.choices import DROP_DOWNS, SHARED, Kind, path_of
 from decisions.order_setup import OWN_ITEMS, QUICKBOOKS, WITHOUT, uses_quickbooks
 from deployments import asking, shop_file, talk
-from deployments.commands.common import usage, with_books
+from deployments.commands.common import with_books
 from models.errors import SettingsError, TruckrollError
 from models.settings import HouseSettings
 from models.shop import (
@@ -27,13 +27,9 @@ from models.shop import (
     ServiceOrders,
     ServiceTitanSettings,
     Shop,
-    load_shop,
     parse_shop,
 )
 from models.tenant import Offered, TenantLists
-
-if TYPE_CHECKING:
-    from tasks.order_checks import Vendor
 
 _SERVICETITAN = {"api_url": "https://api.servicetitan.io", "auth_url": "https://auth.servicetitan.io/connect/token"}
 _STORE_URL = "https://api.contractorcommerce.com/api/v1"
@@ -104,52 +100,6 @@ def setup(
     if asking.yes("\nDoes it order parts at Marcone?", default=_has(at, "marcone")):
         _ask_marcone(at)
     _write(at, path)
-
-
-def connect(
-    shop: Annotated[str, typer.Argument(help="The shop, by the name of its file.")],
-    vendor: Annotated[str, typer.Argument(help="contractor_commerce, referral_factory or servicetitan.")],
-    by: Annotated[str, typer.Option(help="Who connects it; kept in the audit log.")] = "",
-) -> None:
-    """Try a vendor's credentials, and let its processes write."""
-    from tasks.house import open_house
-    from tasks.order_checks import connect as note_connected
-
-    async def go(known: Vendor) -> None:
-        async with open_house(shop) as house:
-            await note_connected(house, known, by)
-
-    known = _vendor(vendor)
-    load_shop(shop, HouseSettings().shops)
-    asyncio.run(go(known))
-    talk.out().print(f"{shop} is connected to {known}: its credentials work.", markup=False)
-
-
-def disconnect(
-    shop: Annotated[str, typer.Argument(help="The shop, by the name of its file.")],
-    vendor: Annotated[str, typer.Argument(help="contractor_commerce, referral_factory or servicetitan.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    by: Annotated[str, typer.Option(help="Who disconnects it; kept in the audit log.")] = "",
-) -> None:
-    """Let a vendor's processes write nothing until it is connected again. What is written stays."""
-    from tasks.order_checks import disconnect as note_disconnected
-
-    known = _vendor(vendor)
-    found = load_shop(shop, HouseSettings().shops)
-    if not yes and not asking.yes(f"Store orders of {shop} will not be written any more. Go on?", default=False):
-        talk.out().print("Nothing was changed.")
-        return
-    with_books(lambda books: note_disconnected(books, found, known, by))
-    talk.out().print(f"{shop} is disconnected from {known}; what is written stays.", markup=False)
-
-
-def _vendor(named: str) -> Vendor:
-    from tasks.order_checks import VENDORS
-
-    for vendor in VENDORS:
-        if vendor == named.strip().lower().replace("-", "_"):
-            return vendor
-    raise usage(f"{named} is not a vendor that can be connected: {' or '.join(VENDORS)}.")
 
 
 def _ask_servicetitan(at: _Talk) -> None:

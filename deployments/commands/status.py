@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from decisions.funnel import in_words
 from deployments import talk
 from deployments.commands.common import AsJson, OfShop, iso, join_server, known_shop, local, with_books
 from deployments.home import Home
@@ -15,8 +16,11 @@ from deployments.passes import last_passes
 from deployments.server import Server
 from deployments.supervisor import standing
 from models.approval import ApprovalStatus
+from models.booking import Funnel
+from models.connection import NAMES
+from models.errors import SettingsError
 from models.settings import HouseSettings
-from models.shop import shop_names
+from models.shop import load_shop, shop_names
 
 if TYPE_CHECKING:
     from models.tables import PartOrderRow, PartRequestRow
@@ -52,13 +56,40 @@ async def _shop(books: Books, name: str, server: Server | None) -> dict[str, Any
     passes = await last_passes(server, name) if server else []
     return {
         "shop": name,
+        "connections": await _connections(books, name),
         "requests": dict(Counter(row.stage for row in requests.values())),
         "store_orders": await books.store_orders.stages(name),
+        "referrals": [asdict(one) for one in await books.referred.funnels(name)],
         "questions": len(open_questions),
         "open_orders": [_order(order, requests.get(order.request_id)) for order in orders],
         "held": len(await books.held.list(name)),
         "last_passes": [{**asdict(one), "at": iso(one.at)} for one in passes],
     }
+
+
+async def _connections(books: Books, name: str) -> list[dict[str, Any]]:
+    """Return where each connection stands; none for a shop whose file cannot be read."""
+    from tasks.connections import standings
+
+    try:
+        shop = load_shop(name, HouseSettings().shops)
+    except SettingsError:
+        return []
+    return [
+        {
+            "vendor": one.vendor,
+            "name": NAMES[one.vendor],
+            "state": one.state.value,
+            "moves": one.moves,
+            "tenant_id": one.connection.tenant_id if one.connection else None,
+            "booking_provider": one.connection.booking_provider if one.connection else None,
+            "asked_at": iso(one.connection.asked_at) if one.connection else None,
+            "since": iso(one.connection.changed_at) if one.connection else None,
+            "by": one.connection.by if one.connection else "",
+            "words": list(one.words),
+        }
+        for one in await standings(books, shop)
+    ]
 
 
 def _order(order: PartOrderRow, request: PartRequestRow | None) -> dict[str, Any]:
@@ -96,6 +127,9 @@ def _show_shop(shop: dict[str, Any]) -> None:
     sold = ", ".join(f"{count} {stage}" for stage, count in sorted(shop["store_orders"].items()))
     store = f"; store orders: {sold}" if sold else ""
     console.print(f"\n[bold]{shop['shop']}[/]  part requests: {stages}{store}")
+    _show_connections(shop)
+    for one in shop["referrals"]:
+        console.print(f"  campaign {one['campaign_id']}, {in_words(Funnel(**one))}", markup=False)
     held = f"[yellow]{shop['held']} held[/] (truckroll held list)" if shop["held"] else "nothing held"
     console.print(f"  {shop['questions']} waiting for an answer (truckroll approvals list), {held}")
     if shop["open_orders"]:
@@ -108,6 +142,18 @@ def _show_shop(shop: dict[str, Any]) -> None:
     for one in shop["last_passes"]:
         at = local(_moment(one["at"]), shop["shop"])
         console.print(f"  {one['process']}: {one['state']} {at} {one['words']}".rstrip(), markup=False)
+
+
+def _show_connections(shop: dict[str, Any]) -> None:
+    """Say in one line where each connection stands, and below it what a person should know of one that is shut."""
+    console = talk.out()
+    states = [f"{one['name']} {one['state'].replace('_', ' ')}" for one in shop["connections"]]
+    if states:
+        console.print(f"  connections: {', '.join(states)}", markup=False)
+    for one in shop["connections"]:
+        if not one["moves"]:
+            for words in one["words"]:
+                console.print(f"    {one['name']}: {words}", markup=False)
 
 
 def _moment(written: str | None) -> Any:

@@ -1,4 +1,5 @@
-"""The receiver of store events: keeps what the online store says has changed, and has a pass started. Nothing else.
+"""The receiver of events: keeps what the vendors say has changed, and has a pass started. Nothing else.
 
-docs/adr/0013-webhook-receiver.md. `python -m deployments.hooks`; `truckroll up` starts it for shops that sell online.
+docs/adr/0013-webhook-receiver.md and 0016. `python -m deployments.hooks`; `truckroll up` starts it for shops that know
+a vendor by a secret.
 """

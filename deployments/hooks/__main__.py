@@ -1,4 +1,4 @@
-"""Receive the store's events: `python -m deployments.hooks --host 127.0.0.1 --port 8720 [--shop NAME ...]`."""
+"""Receive the vendors' events: `python -m deployments.hooks --host 127.0.0.1 --port 8720 [--shop NAME ...]`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_ONCE = 100
 
 def main() -> int:
     """Receive until told to stop. Exit code 2 when the configuration is wrong."""
-    parser = argparse.ArgumentParser(description="Receive the online store's events.")
+    parser = argparse.ArgumentParser(description="Receive the vendors' events.")
     parser.add_argument("--host", default="127.0.0.1", help="where it listens; keep it behind a proxy with TLS")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--shop", action="append", help="serve this shop only; may be given several times")

@@ -1,7 +1,7 @@
-"""The application: an address per shop that takes deliveries, and one to say that it runs. Answers have no words.
+"""The application: an address per vendor and shop that takes deliveries, and one to say that it runs.
 
-A delivery is kept in the store before it is answered, and nobody is called meanwhile. What it says is not believed: the
-pass reads the order it names from the store. docs/adr/0013-webhook-receiver.md.
+Answers have no words. A delivery is kept in the store before it is answered, and nobody is called meanwhile. What it
+says is not believed: the pass reads the record it names from the vendor. docs/adr/0013-webhook-receiver.md and 0016.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from connectors.contractor_commerce.webhooks import OrderEvent, OtherEvent, Refusal, read_event, refuse_unread
+from connectors.webhooks import Refusal
+from deployments.hooks.sources import PROCESSES, PROGRAM, STORE, STRANGER, TENANT, Keeping, Sent, Source
 from deployments.hooks.starter import Starter
 from models.errors import TruckrollError
 from models.settings import HouseSettings
-from models.shop import load_shop, shop_names
+from models.shop import Shop, load_shop, shop_names
 from store import Books
-
-LARGEST_BODY = 1_000_000
-"""Bytes; an order with a hundred lines is some 60,000."""
+from tasks.connections import is_connected
 
 BODY_WITHIN_S = 5.0
 KEPT_WITHIN_S = 4.0
@@ -33,7 +33,6 @@ KEPT_WITHIN_S = 4.0
 COME_AGAIN_S = 30
 """Told in Retry-After when nothing can be kept now."""
 
-_STRANGER = Refusal(HTTPStatus.NOT_FOUND, "The address is nobody's.")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex, nofollow"}
 
 log = logging.getLogger("truckroll.hooks")
@@ -55,12 +54,12 @@ class Receiver:
         """Return the shops there are now. A name that is not among them never reaches the file system."""
         return [name for name in shop_names(self._settings.shops) if self._shops is None or name in self._shops]
 
-    async def take(self, shop: str, token: str, request: Request) -> Response:
-        """Take one delivery. Whatever goes wrong on our side, the store is asked to come again."""
+    async def take(self, source: Source, shop: str, request: Request, *, token: str = "") -> Response:
+        """Take one delivery. Whatever goes wrong on our side, the vendor is asked to come again."""
         if shop not in self.shops():
-            return _answer(_STRANGER.status)
+            return _answer(STRANGER.status)
         try:
-            return await self._take(shop, token, request)
+            return await self._take(source, shop, request, token)
         except ClientDisconnect:
             return _answer(HTTPStatus.BAD_REQUEST)
         except TruckrollError as error:
@@ -69,27 +68,28 @@ class Receiver:
             log.error("shop %s: a delivery could not be kept (%s).", shop, type(error).__name__)  # noqa: TRY400
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, retry_after_s=COME_AGAIN_S)
 
-    async def _take(self, shop: str, token: str, request: Request) -> Response:
-        settings = load_shop(shop, self._settings.shops).contractor_commerce
-        refused = refuse_unread(request.headers, settings, path_token=token) if settings else _STRANGER
-        if settings is None or refused is not None:
-            return _refuse(shop, refused or _STRANGER)
-        body = await _read_body(request)
+    async def _take(self, source: Source, name: str, request: Request, token: str) -> Response:
+        shop = load_shop(name, self._settings.shops)
+        query: bytes = request.scope.get("query_string", b"")
+        sent = Sent(request.headers, token, query.decode("utf-8", "replace"))
+        refused = source.refuse_unread(shop, sent)
+        if refused is not None:
+            return _refuse(name, source, refused)
+        body = await _read_body(request, source.largest_body - len(query))
         if isinstance(body, HTTPStatus):
             return _answer(body)
-        return await self._keep(shop, read_event(request.headers, body, settings, path_token=token))
+        taken = source.read(shop, replace(sent, body=body))
+        if isinstance(taken, Refusal):
+            return _refuse(name, source, taken)
+        return _answer(HTTPStatus.OK) if taken is None else await self._keep(source, shop, taken)
 
-    async def _keep(self, shop: str, event: OrderEvent | OtherEvent | Refusal) -> Response:
-        match event:
-            case Refusal():
-                return _refuse(shop, event)
-            case OtherEvent():
+    async def _keep(self, source: Source, shop: Shop, keep: Keeping) -> Response:
+        async with asyncio.timeout(KEPT_WITHIN_S):
+            if not all([await is_connected(self._books, shop, section) for section in source.needs]):
                 return _answer(HTTPStatus.OK)
-            case OrderEvent():
-                async with asyncio.timeout(KEPT_WITHIN_S):
-                    await self._books.store_events.keep(shop, event.event_id, order_id=event.order_id, kind=event.type)
-                self._starter.ring(shop)
-                return _answer(HTTPStatus.ACCEPTED)
+            await keep(self._books, shop.name)
+        self._starter.ring(shop.name, source.process)
+        return _answer(HTTPStatus.ACCEPTED)
 
 
 def build_app(
@@ -102,7 +102,8 @@ def build_app(
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         for shop in receiver.shops():
-            knock.ring(shop)  # something may have been kept just before an earlier receiver ended
+            for process in PROCESSES:
+                knock.ring(shop, process)  # something may have been kept just before an earlier receiver ended
         work = asyncio.create_task(knock.work())
         yield
         work.cancel()
@@ -112,12 +113,20 @@ def build_app(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=running)
 
     @app.post("/contractor-commerce/{shop}")
-    async def take(shop: str, request: Request) -> Response:
-        return await receiver.take(shop, "", request)
+    async def store(shop: str, request: Request) -> Response:
+        return await receiver.take(STORE, shop, request)
 
     @app.post("/contractor-commerce/{shop}/{token}")
-    async def take_by_token(shop: str, token: str, request: Request) -> Response:
-        return await receiver.take(shop, token, request)
+    async def store_by_token(shop: str, token: str, request: Request) -> Response:
+        return await receiver.take(STORE, shop, request, token=token)
+
+    @app.api_route("/referral-factory/{shop}", methods=["GET", "POST"])
+    async def program(shop: str, request: Request) -> Response:
+        return await receiver.take(PROGRAM, shop, request)
+
+    @app.post("/servicetitan/{shop}")
+    async def tenant(shop: str, request: Request) -> Response:
+        return await receiver.take(TENANT, shop, request)
 
     @app.get("/health")
     async def health() -> Response:
@@ -130,13 +139,13 @@ def build_app(
     return app
 
 
-async def _read_body(request: Request) -> bytes | HTTPStatus:
+async def _read_body(request: Request, largest: int) -> bytes | HTTPStatus:
     """Return the body, or the status that refuses it: too large or too slow. Never holds more than is allowed."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             async for piece in request.stream():
-                if len(body) + len(piece) > LARGEST_BODY:
+                if len(body) + len(piece) > largest:
                     return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
                 body += piece
     except TimeoutError:
@@ -144,9 +153,9 @@ async def _read_body(request: Request) -> bytes | HTTPStatus:
     return bytes(body)
 
 
-def _refuse(shop: str, refusal: Refusal) -> Response:
+def _refuse(shop: str, source: Source, refusal: Refusal) -> Response:
     """Refuse; a shop that takes no deliveries looks like one that is not there."""
-    log.warning("shop %s: a delivery was refused: %s", shop, refusal.why)
+    log.warning("shop %s: a delivery was refused: %s (%s)", shop, refusal.why, source.section)
     is_hidden = refusal.status == HTTPStatus.FORBIDDEN
     return _answer(HTTPStatus.NOT_FOUND if is_hidden else refusal.status)
 

@@ -5,23 +5,18 @@ No signature, no retries, and no fixed payload: the operator ticks fields and na
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
-import httpx
-
 from sandbox.clock import Clock, as_wire
+from sandbox.courier import Carrier, Manner, call
 
 Event = Literal["user.join", "user.qualified", "reward_issued"]
 
-ANSWER_WITHIN_S = 10
-LOOK_EVERY_S = 0.05
-HELD_AT_MOST_S = 1.0
 KEPT = 5_000
 """Deliveries kept for reading."""
 
@@ -32,6 +27,7 @@ class HasSwitches(Protocol):
     hooks_off: bool
     hooks_lost: bool
     hooks_twice: bool
+    hooks_times: int
     hooks_late_s: float
     hooks_out_of_order: bool
 
@@ -79,6 +75,8 @@ class Delivery:
     hook: Hook
     payload: dict[str, Any]
     at: datetime
+    number: int
+    """Of the event; its copies carry the same."""
     status: int | None = None
     outcome: Literal["waiting", "lost", "sent", "failed"] = "waiting"
 
@@ -102,12 +100,13 @@ class Courier:
     switches: Callable[[], HasSwitches]
     hooks: dict[int, Hook] = field(default_factory=dict)
     deliveries: deque[Delivery] = field(default_factory=lambda: deque(maxlen=KEPT))
-    _held: list[Delivery] = field(default_factory=list)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
+    def __post_init__(self) -> None:
+        self._carrier = Carrier(self.clock, self._manner, _send, lambda one: one.number)
+
     def new_id(self) -> int:
-        """Return an id for a hook."""
+        """Return an id for a hook, or for an event."""
         return next(self._numbers)
 
     def forget(self, campaign_id: int) -> None:
@@ -120,58 +119,31 @@ class Courier:
             return
         for hook in self.hooks.values():
             if hook.event == event and hook.campaign_id == campaign_id and source in hook.sources:
-                payload = hook.payload(facts())
-                for _ in range(2 if self.switches().hooks_twice else 1):
-                    self._queue(Delivery(hook, payload, self.clock.now()))
+                payload, number = hook.payload(facts()), self.new_id()
+                for _ in range(max(self.switches().hooks_times, 2 if self.switches().hooks_twice else 1)):
+                    self._queue(Delivery(hook, payload, self.clock.now(), number))
 
     def stop(self) -> None:
         """Carry nothing more."""
-        for task in self._tasks:
-            task.cancel()
+        self._carrier.stop()
+
+    def _manner(self) -> Manner:
+        switches = self.switches()
+        return Manner(switches.hooks_late_s, switches.hooks_out_of_order)
 
     def _queue(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
         if self.switches().hooks_lost:
             delivery.outcome = "lost"
-        elif not self.switches().hooks_out_of_order:
-            self._start(self._carry([delivery]))
-        elif self._held:
-            older, self._held = self._held, []
-            self._start(self._carry([delivery, *older]))
         else:
-            self._held.append(delivery)
-            self._start(self._let_go(delivery))
-
-    async def _let_go(self, delivery: Delivery) -> None:
-        await asyncio.sleep(HELD_AT_MOST_S)
-        if delivery in self._held:
-            self._held.remove(delivery)
-            await self._carry([delivery])
-
-    async def _carry(self, deliveries: list[Delivery]) -> None:
-        until = self.clock.now() + timedelta(seconds=self.switches().hooks_late_s)
-        # The sandbox's clock can be moved by hand, so one long sleep would miss it.
-        while self.clock.now() < until:  # noqa: ASYNC110 - the clock is no event
-            await asyncio.sleep(LOOK_EVERY_S)
-        for one in deliveries:
-            await _send(one)
-
-    def _start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._carrier.take(delivery)
 
 
 async def _send(delivery: Delivery) -> None:
     hook = delivery.hook
-    try:
-        async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False) as http:
-            if hook.method == "GET":
-                query = {name: "" if value is None else str(value) for name, value in delivery.payload.items()}
-                reply = await http.get(hook.url, params=query, headers=hook.headers)
-            else:
-                reply = await http.post(hook.url, json=delivery.payload, headers=hook.headers)
-    except httpx.HTTPError:
-        delivery.outcome = "failed"
-        return
-    delivery.outcome, delivery.status = "sent", reply.status_code
+    if hook.method == "GET":
+        query = {name: "" if value is None else str(value) for name, value in delivery.payload.items()}
+        delivery.status = await call("GET", hook.url, params=query, headers=hook.headers)
+    else:
+        delivery.status = await call("POST", hook.url, json=delivery.payload, headers=hook.headers)
+    delivery.outcome = "failed" if delivery.status is None else "sent"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
+from sandbox.courier import check_here
 from sandbox.errors import RefusedError
 from sandbox.referral_factory.door import TheProgram
 from sandbox.referral_factory.hooks import Event, Hook
@@ -24,8 +24,6 @@ from sandbox.referral_factory.switches import Switches
 from sandbox.strict import PeopleBody, read_body
 
 router = APIRouter(prefix="/_sandbox/referral-factory")
-
-HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class FieldBody(PeopleBody):
@@ -181,9 +179,7 @@ async def add_hook(request: Request, program: TheProgram, campaign_id: int) -> J
     """Set up a hook. The real service wants https; here any address on this machine, and no other."""
     campaign = program.campaign(str(campaign_id))
     body = await read_body(HookBody, request)
-    address = urlsplit(body.url)
-    if address.scheme not in {"http", "https"} or address.hostname not in HERE:
-        raise RefusedError(400, "The sandbox delivers only to its own machine.", {"url": ["not on this machine"]})
+    check_here(body.url)
     hook = Hook(id=program.courier.new_id(), campaign_id=campaign.id, **body.model_dump())
     program.courier.hooks[hook.id] = hook
     return JSONResponse(hook.shown())
@@ -218,6 +214,13 @@ async def qualify_by_hand(request: Request, program: TheProgram, user_id: int) -
     user = _user(program, user_id)
     qualify(program, user, qualified=body.qualified)
     return JSONResponse(program.shown(user))
+
+
+@router.post("/users/{user_id}/delete")
+async def delete_user(program: TheProgram, user_id: int) -> JSONResponse:
+    """Delete a person in the dashboard, for good."""
+    program.remove(_user(program, user_id))
+    return JSONResponse({"deleted": user_id})
 
 
 @router.post("/users/{user_id}/unsubscribe")

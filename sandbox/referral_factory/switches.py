@@ -50,6 +50,8 @@ class Switches(PeopleBody):
     hooks_lost: bool = False
     """Hooks count as sent and never arrive."""
     hooks_twice: bool = False
+    hooks_times: int = Field(1, ge=1, le=10)
+    """How often a hook comes."""
     hooks_late_s: float = Field(0, ge=0)
     """Seconds, by the sandbox's clock, that a hook waits."""
     hooks_out_of_order: bool = False

@@ -13,7 +13,7 @@ from sandbox.clock import as_wire
 from sandbox.errors import RefusedError
 from sandbox.servicetitan.door import TheTitan, api
 from sandbox.servicetitan.money_records import ZERO, Invoice, Payment, PaymentSplit, PostStatus, as_text
-from sandbox.servicetitan.queries import Dates, Ids, Sorted, is_or_any, no_query, page_of, titan_query, within
+from sandbox.servicetitan.queries import Dates, Ids, Sorted, among, is_or_any, no_query, page_of, titan_query, within
 from sandbox.servicetitan.state import Titan, found
 from sandbox.strict import Number, QueryIdList, QueryInt, QueryNumber, QueryTime, StrictBody, read_body
 
@@ -118,7 +118,7 @@ async def create_payment(request: Request, titan: TheTitan) -> JSONResponse:
         created_on=titan.now(),
         modified_on=titan.now(),
     )
-    titan.payments[payment.id] = payment
+    titan.keep_payment(payment)
     for invoice in invoices:
         titan.money_moved(invoice)
     return JSONResponse(_created(payment))
@@ -135,7 +135,7 @@ async def list_payments(request: Request, titan: TheTitan) -> JSONResponse:
 def _split(titan: Titan, sent: SplitBody) -> PaymentSplit:
     if sent.amount is None or sent.amount == 0:
         raise RefusedError(400, "A split needs an amount.", {"splits.amount": ["must be set"]})
-    for invoice in titan.invoices.values():
+    for invoice in among(titan.invoices, None if sent.invoice_id is None else [sent.invoice_id]):
         if invoice.id == sent.invoice_id or (sent.invoice_id is None and invoice.number == sent.invoice_number):
             return PaymentSplit(amount=sent.amount, invoice_id=invoice.id, invoice_number=invoice.number)
     raise RefusedError(400, "There is no such invoice.", {"splits.invoiceId": ["not found"]})

@@ -15,7 +15,8 @@ from sandbox.servicetitan.bodies import CustomFieldBody, NewExternalBody, check_
 from sandbox.servicetitan.door import TheTitan, api
 from sandbox.servicetitan.jobs import PRIORITIES, LeadSourceBody
 from sandbox.servicetitan.money_records import ArrivalWindow
-from sandbox.servicetitan.office import complete, next_job_number
+from sandbox.servicetitan.office import complete, keep_job, next_job_number
+from sandbox.servicetitan.office_bookings import became
 from sandbox.servicetitan.queries import no_query
 from sandbox.servicetitan.records import Job
 from sandbox.servicetitan.state import Titan, found
@@ -86,17 +87,18 @@ async def book_job(request: Request, titan: TheTitan) -> JSONResponse:
         tag_type_ids=tags,
         customer_po=body.customer_po or "",
         sold_by_id=body.sold_by_id,
+        booking_id=body.booking_id,
         invoice_id=titan.new_id(),
         created_on=titan.now(),
         modified_on=titan.now(),
     )
     guid = write_external(job, body.external_data)
-    titan.jobs[job.id] = job
-    titan.open_invoice(job)
-    titan.log(job, "Job Booked")
+    keep_job(titan, job)
     for sent in body.appointments:
         booked = titan.add_visit(job, sent.start, sent.end, sent.technician_ids or [])
         booked.arrival_window_start, booked.arrival_window_end = sent.arrival_window_start, sent.arrival_window_end
+    if body.booking_id is not None:
+        became(titan, titan.bookings[body.booking_id], job)
     return JSONResponse(job.wire_for(guid))
 
 
@@ -129,7 +131,9 @@ def _check_job(titan: Titan, body: JobBody) -> list[int]:
     for name, (record_id, records) in known.items():
         if not found(records, record_id, name, status=400).active:
             raise RefusedError(400, f"{name} {record_id} is not active.", {f"{name}Id": ["not active"]})
-    for name in ("project_id", "lead_id", "booking_id", "partner_lead_call_id"):
+    if body.booking_id is not None:
+        found(titan.bookings, body.booking_id, "Booking", status=400)
+    for name in ("project_id", "lead_id", "partner_lead_call_id"):
         if getattr(body, name) is not None:
             raise RefusedError(400, "The sandbox keeps no such record.", {name: ["not found"]})
     if titan.locations[body.location_id].customer_id != body.customer_id:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid5
 
@@ -57,12 +58,12 @@ async def list_methods(request: Request, titan: TheTitan) -> JSONResponse:
         one
         for one in titan.contacts.values()
         if one.active
+        and (query.value is None or query.value.strip().casefold() == one.value.strip().casefold())
+        and is_or_any(query.type, one.type)
+        and (query.contact_id is None or guid_of("customer", one.customer_id) == query.contact_id.lower())
+        and query.reference_id is None
         and not _is_hidden(titan, one)
         and query.admits(one)
-        and is_or_any(query.type, one.type)
-        and is_or_any(query.contact_id and query.contact_id.lower(), guid_of("customer", one.customer_id))
-        and (query.value is None or query.value.strip().casefold() == one.value.strip().casefold())
-        and query.reference_id is None
     ]
     return page_of(rows, query, _method)
 
@@ -95,6 +96,7 @@ async def list_relationships(
     return page_of(rows, query, _relationship(kinds))
 
 
+@lru_cache(maxsize=50_000)
 def guid_of(kind: str, number: int) -> str:
     """Return the new model's id of a classic record; always the same one."""
     return str(uuid5(SPACE, f"{kind}/{number}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import ClassVar
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
@@ -16,6 +18,7 @@ from sandbox.servicetitan.queries import (
     Ids,
     PageQuery,
     Sorted,
+    among,
     is_or_any,
     no_query,
     page_of,
@@ -57,6 +60,12 @@ class CustomersQuery(PlacesQuery):
     exclude_accounting_changes_from_modified_date_range: QueryBool | None = None
 
 
+class FieldTypesQuery(Dates, Sorted):
+    """Source: crm-v2 `GET /customers/custom-fields`."""
+
+    sortable: ClassVar[frozenset[str]] = frozenset({"id", "name"})
+
+
 class LocationsQuery(PlacesQuery):
     """Source: crm-v2 `GET /locations`."""
 
@@ -70,17 +79,17 @@ async def list_customers(request: Request, titan: TheTitan) -> JSONResponse:
     wanted = _digits(query.phone or "")
     callers = {
         one.customer_id
-        for one in titan.contacts.values()
-        if one.active and one.type != "Email" and wanted and _digits(one.value) == wanted
+        for one in (titan.contacts.values() if wanted else ())
+        if one.active and one.type != "Email" and _digits(one.value) == wanted
     }
     rows = [
         one
-        for one in titan.customers.values()
-        if query.admits(one)
+        for one in among(titan.customers, query.ids)
+        if (query.phone is None or one.id in callers)
+        and query.holds_external(one)
         and says(query.name, one.name)
         and query.is_at(one.address)
-        and query.holds_external(one)
-        and (query.phone is None or one.id in callers)
+        and query.admits(one)
     ]
     return page_of(rows, query, lambda one: one.wire_for(query.external_data_application_guid))
 
@@ -105,6 +114,13 @@ async def list_all_contacts(request: Request, titan: TheTitan) -> JSONResponse:
     return page_of(rows, query, lambda one: one.wire() | {"customerId": one.customer_id})
 
 
+@router.get("/customers/custom-fields")
+async def list_custom_fields(request: Request, titan: TheTitan) -> JSONResponse:
+    """List the custom fields a customer can have."""
+    query = titan_query(FieldTypesQuery, request)
+    return page_of([one for one in titan.customer_field_types.values() if query.admits(one)], query)
+
+
 @router.get("/customers/{id}")
 async def get_customer(request: Request, titan: TheTitan, customer_id: Id) -> JSONResponse:
     """Read one customer, also one that was merged away (inactive, `mergedToId`)."""
@@ -127,12 +143,12 @@ async def list_locations(request: Request, titan: TheTitan) -> JSONResponse:
     query = titan_query(LocationsQuery, request)
     rows = [
         one
-        for one in titan.locations.values()
-        if query.admits(one)
+        for one in among(titan.locations, query.ids)
+        if is_or_any(query.customer_id, one.customer_id)
+        and query.holds_external(one)
         and says(query.name, one.name)
         and query.is_at(one.address)
-        and query.holds_external(one)
-        and is_or_any(query.customer_id, one.customer_id)
+        and query.admits(one)
     ]
     return page_of(rows, query, lambda one: one.wire_for(query.external_data_application_guid))
 
@@ -144,6 +160,7 @@ async def get_location(request: Request, titan: TheTitan, location_id: Id) -> JS
     return JSONResponse(found(titan.locations, location_id, "Location").wire_for(None))
 
 
+@lru_cache(maxsize=50_000)
 def _digits(text: str) -> str:
     """Return the last ten digits, so that +1 and punctuation do not matter."""
     return re.sub(r"\D", "", text)[-10:]

@@ -113,8 +113,9 @@ def _fields(titan: Titan, body: CustomerPatch | LocationPatch) -> dict[str, Any]
     if "tag_type_ids" in sent:
         sent["tag_type_ids"] = check_tags(titan, sent["tag_type_ids"])
     if "custom_fields" in sent:
-        # The sandbox has custom fields of jobs only, so that none but an empty list passes.
-        sent["custom_fields"] = check_fields({}, sent["custom_fields"])
+        # The sandbox has no custom fields of locations, so that none but an empty list passes there.
+        kinds = titan.customer_field_types if isinstance(body, CustomerPatch) else {}
+        sent["custom_fields"] = check_fields(kinds, sent["custom_fields"])
     if "name" in sent and not sent["name"].strip():
         raise RefusedError(400, "A name is needed.", {"name": ["must not be empty"]})
     return sent
@@ -123,6 +124,12 @@ def _fields(titan: Titan, body: CustomerPatch | LocationPatch) -> dict[str, Any]
 def _write(
     titan: Titan, record: Customer | Location, body: CustomerPatch | LocationPatch, fields: dict[str, Any]
 ) -> JSONResponse:
+    if titan.switches.customer_fields == "merge" and isinstance(record, Customer) and "custom_fields" in fields:
+        told = {one.type_id for one in fields["custom_fields"]}
+        fields["custom_fields"] = [
+            *(one for one in record.custom_fields if one.type_id not in told),
+            *fields["custom_fields"],
+        ]
     for name, value in fields.items():
         setattr(record, name, value)
     guid = write_external(record, body.external_data if body.sent("external_data") else None)

@@ -79,7 +79,7 @@ async def create_customer(request: Request, titan: TheTitan) -> JSONResponse:
         name=_named(body.name),
         type=body.type or "Residential",
         address=body.address.kept(),
-        custom_fields=check_fields({}, body.custom_fields or []),
+        custom_fields=check_fields(titan.customer_field_types, body.custom_fields or []),
         tax_exempt=bool(body.tax_exempt),
         tag_type_ids=check_tags(titan, body.tag_type_ids or []),
         do_not_mail=bool(body.do_not_mail),

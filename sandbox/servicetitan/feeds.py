@@ -20,15 +20,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox.clock import as_wire
 from sandbox.errors import RefusedError
 from sandbox.servicetitan.door import TheTitan, api
+from sandbox.servicetitan.order import Position, order_of
 from sandbox.servicetitan.queries import APP_KEY_PARAMETER
-from sandbox.servicetitan.records import Dated
 from sandbox.servicetitan.state import Titan
 from sandbox.strict import QueryBool, read_query
 
 crm = api("crm")
 pricebook = api("pricebook")
 
-Position = tuple[datetime, int]
 LAST_ID = 2**63 - 1
 
 
@@ -63,6 +62,12 @@ async def export_locations(request: Request, titan: TheTitan) -> JSONResponse:
     return _feed(request, titan, "locations", titan.locations, lambda one: one.wire_for(None))
 
 
+@crm.get("/export/bookings")
+async def export_bookings(request: Request, titan: TheTitan) -> JSONResponse:
+    """Export every provider's bookings."""
+    return _feed(request, titan, "bookings", titan.bookings, lambda one: one.wire_with_active())
+
+
 @pricebook.get("/export/materials")
 async def export_materials(request: Request, titan: TheTitan) -> JSONResponse:
     """Export materials."""
@@ -81,7 +86,7 @@ def _feed(
     query = read_query(FeedQuery, request, frozenset({APP_KEY_PARAMETER}))
     start = _position(query.from_, name)
     horizon = titan.now() - timedelta(seconds=titan.switches.feed_lag_s)
-    order = _order(titan, name, records)
+    order = order_of(titan, name, records)
     first = bisect_right(order, start) if start is not None else 0
     beyond = len(order) if query.include_recent_changes else bisect_right(order, (horizon, LAST_ID))
     places = order[first : min(beyond, first + titan.switches.feed_page_size)]
@@ -93,16 +98,6 @@ def _feed(
         end = min(end, (horizon, LAST_ID))
     answer = {"hasMore": has_more, "continueFrom": _token(name, end), "data": [shown(one) for one in page]}
     return JSONResponse(answer)
-
-
-def _order(titan: Titan, name: str, records: Mapping[int, Dated]) -> list[Position]:
-    """Return when each record changed and which it is, in order; sorted anew only after a change."""
-    state = (len(records), titan.changes)
-    known = titan.feed_orders.get(name)
-    if known is None or known[0] != state:
-        known = (state, sorted((one.modified_on, one.id) for one in records.values()))
-        titan.feed_orders[name] = known
-    return known[1]
 
 
 def _token(name: str, position: Position | None) -> str:

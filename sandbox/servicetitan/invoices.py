@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from operator import eq, gt, lt, ne
 from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import Path, Request, Response
@@ -18,6 +21,7 @@ from sandbox.servicetitan.queries import (
     Dates,
     Ids,
     Sorted,
+    among,
     is_or_any,
     no_query,
     page_of,
@@ -31,6 +35,9 @@ router = api("accounting")
 
 REPEATABLE = ("statuses", "reviewStatuses", "assignedToIds", "invoiceConfigurations")
 """Parameters sent once per value [spec]."""
+
+COMPARERS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {"Equals": eq, "NotEquals": ne, "Greater": gt, "Less": lt}
+"""How `balanceFilter.Comparer` compares the invoice's balance with the one that was sent."""
 
 
 class InvoicesQuery(Ids, Dates, Sorted):
@@ -62,7 +69,7 @@ class InvoicesQuery(Ids, Dates, Sorted):
 
     def wants(self, one: Invoice, titan: Titan) -> bool:
         """Tell whether the invoice passes every filter. None here has a batch or custom fields."""
-        total, balance, job = titan.total_of(one), titan.balance_of(one), titan.jobs.get(one.job_id or 0)
+        job = titan.jobs.get(one.job_id or 0)
         return (
             self.admits(one)
             and (self.active_state == "All" or one.active == (self.active_state == "ActiveOnly"))
@@ -76,17 +83,9 @@ class InvoicesQuery(Ids, Dates, Sorted):
             and is_or_any(self.number, one.number)
             and within(one, "invoiced_on", self, "invoiced_on_or_after", "invoiced_on_before")
             and within(one, "due_date", self, "due_date_on_or_after", "due_date_before")
-            and (self.total_greater is None or total > self.total_greater)
-            and (self.total_less is None or total < self.total_less)
-            and (
-                self.balance is None
-                or {
-                    "Equals": balance == self.balance,
-                    "NotEquals": balance != self.balance,
-                    "Greater": balance > self.balance,
-                    "Less": balance < self.balance,
-                }[self.comparer]
-            )
+            and (self.total_greater is None or titan.total_of(one) > self.total_greater)
+            and (self.total_less is None or titan.total_of(one) < self.total_less)
+            and (self.balance is None or COMPARERS[self.comparer](titan.balance_of(one), self.balance))
         )
 
 
@@ -163,7 +162,7 @@ async def list_invoices(request: Request, titan: TheTitan) -> JSONResponse:
     many = _repeated(request)
     rows = [
         one
-        for one in titan.invoices.values()
+        for one in among(titan.invoices, query.ids)
         if (one.job_id is None or one.job_id in titan.jobs)
         and query.wants(one, titan)
         and (not many["statuses"] or one.status in many["statuses"])

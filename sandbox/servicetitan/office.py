@@ -103,22 +103,8 @@ def book_job(titan: Titan, new: NewJob) -> Job:
         )
     location = Location(id=titan.new_id(), customer_id=customer.id, name=new.customer, address=address, **made)
     titan.locations[location.id] = location
-    job = Job(
-        id=titan.new_id(),
-        job_number=number,
-        customer_id=customer.id,
-        location_id=location.id,
-        business_unit_id=next(iter(titan.business_units)),
-        job_type_id=next(iter(titan.job_types)),
-        campaign_id=1201,
-        invoice_id=titan.new_id(),
-        summary=new.summary or None,
-        notifications_enabled=new.notifications_enabled,
-        **made,
-    )
-    titan.jobs[job.id] = job
-    titan.open_invoice(job)
-    titan.log(job, "Job Booked")
+    job = open_job(titan, customer, location, summary=new.summary, number=number)
+    job.notifications_enabled = new.notifications_enabled
     if new.model or new.serial:
         set_appliance(titan, job, new.model, new.serial, new.appliance, new.manufacturer)
     start = new.start or now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -126,9 +112,53 @@ def book_job(titan: Titan, new: NewJob) -> Job:
     return job
 
 
+def open_job(titan: Titan, customer: Customer, location: Location, *, summary: str = "", number: str = "") -> Job:
+    """Enter a job of the shop's usual kind with its invoice; its visit is still to come."""
+    now = titan.now()
+    job = Job(
+        id=titan.new_id(),
+        job_number=number or next_job_number(titan),
+        customer_id=customer.id,
+        location_id=location.id,
+        business_unit_id=next(iter(titan.business_units)),
+        job_type_id=next(iter(titan.job_types)),
+        campaign_id=1201,
+        invoice_id=titan.new_id(),
+        summary=summary or None,
+        created_on=now,
+        modified_on=now,
+    )
+    keep_job(titan, job)
+    return job
+
+
+def keep_job(titan: Titan, job: Job) -> None:
+    """Keep a job that was just booked: it has its invoice, its history begins, and the webhooks tell."""
+    titan.jobs[job.id] = job
+    titan.highest_number = max(titan.highest_number, int(job.job_number))
+    titan.open_invoice(job)
+    titan.log(job, "Job Booked")
+    titan.courier.happened("tn.jpm.job-scheduled", job)
+
+
+def set_status(titan: Titan, job: Job, status: str) -> None:
+    """Set the status by hand, whatever it was; a job that is no longer completed has no completion. Visits stay."""
+    if status == job.job_status:
+        return
+    if status == "Completed":
+        job.completed_on = titan.now()
+        titan.courier.happened("tn.jpm.job-completed", job)
+    else:
+        job.completed_on = None
+    is_reopened = job.job_status in {"Completed", "Canceled"} and status not in {"Completed", "Canceled"}
+    job.job_status = status
+    titan.touch(job)
+    titan.log(job, f"Job Reopened: {status}" if is_reopened else f"Job {status}")
+
+
 def next_job_number(titan: Titan) -> str:
-    """Return the number after the highest in use."""
-    return str(max((int(job.job_number) for job in titan.jobs.values()), default=48300) + 1)
+    """Return the number after the highest there ever was."""
+    return str(titan.highest_number + 1)
 
 
 def add_contact(titan: Titan, customer: Customer, contact: Contact) -> None:
@@ -321,6 +351,7 @@ def complete(titan: Titan, job: Job) -> None:
     """Finish the job and its open visits."""
     job.job_status, job.completed_on = "Completed", titan.now()
     titan.touch(job)
+    titan.courier.happened("tn.jpm.job-completed", job)
     titan.log(job, "Job Completed")
     for visit in titan.visits(job):
         if visit.is_open:

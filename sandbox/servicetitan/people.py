@@ -16,8 +16,10 @@ from sandbox.servicetitan.office import (
     diagnose,
     job_numbered,
     remove_item,
+    set_status,
     technician_named,
 )
+from sandbox.servicetitan.office_customers import named
 from sandbox.servicetitan.records import CustomField
 from sandbox.servicetitan.state import found
 from sandbox.strict import PeopleBody, read_body
@@ -35,6 +37,8 @@ class CustomerChange(PeopleBody):
     mergedToId: int | None = None  # noqa: N815
     name: str | None = None
     email: str | None = None
+    customFields: dict[str, str] | None = None  # noqa: N815
+    """Values by field name; the other fields stay, an empty value takes one out."""
     jobRemindersEnabled: bool | None = None  # noqa: N815
     doNotText: bool | None = None  # noqa: N815
 
@@ -87,7 +91,7 @@ async def change_job(request: Request, titan: TheTitan, number: Number) -> JSONR
     if change.notifications_enabled is not None:
         job.notifications_enabled = change.notifications_enabled
     if change.status is not None:
-        job.job_status = change.status
+        set_status(titan, job, change.status)
     if change.custom_fields is not None:
         kinds = {kind.name: kind for kind in titan.field_types.values()}
         kept = [one for one in job.custom_fields if one.name not in change.custom_fields]
@@ -161,6 +165,14 @@ async def change_customer(request: Request, titan: TheTitan, customer_id: int) -
     for name, value in fields.items():
         if value is not None:
             setattr(customer, name, value)
+    if change.customFields is not None:
+        kinds = titan.customer_field_types
+        kept = [one for one in customer.custom_fields if one.name not in change.customFields]
+        customer.custom_fields = kept + [
+            CustomField(type_id=named(kinds, name, "custom field").id, name=name, value=value)
+            for name, value in change.customFields.items()
+            if value
+        ]
     for contact in [one for one in titan.contacts.values() if one.customer_id == customer.id]:
         if change.email is not None and contact.type == "Email":
             contact.value = change.email

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sandbox.clock import Clock
+from sandbox.servicetitan.booking_records import ProviderTag
 from sandbox.servicetitan.office import NewJob, book_job
 from sandbox.servicetitan.records import UTC_ZERO
 from sandbox.servicetitan.seed_store import fill_known_customers, fill_store_settings
@@ -12,8 +13,16 @@ from sandbox.servicetitan.shop_records import BusinessUnit, FieldType, Form, Job
 from sandbox.servicetitan.state import Titan
 
 FIELDS = ("Part status", "Part ETA", "Part number", "Part quantity", "Model number", "Serial number")
+CUSTOMER_FIELDS = (
+    ("Referral link", "Text", None),
+    ("Care club", "Dropdown", ["Silver", "Gold"]),
+    ("Gate code", "Text", None),
+)
 HOLD_REASONS = ("Waiting for parts", "Waiting for customer", "Weather")
 CANCEL_REASONS = ("Customer canceled", "Booked twice", "Canceled in the online store")
+PROVIDERS = ((5101, "Referral Factory", True), (5102, "Website", True), (5103, "Old website", False))
+"""Booking provider tags: id, name, active."""
+
 TECHNICIANS = (
     (501, "Dana Whitfield", "555-0111"),
     (502, "Luis Ortega", "555-0112"),
@@ -145,4 +154,10 @@ def _fill_settings(titan: Titan) -> None:
         titan.cancel_reasons[751 + place] = Reason(id=751 + place, name=name, **made)
     for place, name in enumerate(FIELDS):
         titan.field_types[801 + place] = FieldType(id=801 + place, name=name, **made)
+    for place, (name, kind, options) in enumerate(CUSTOMER_FIELDS):
+        titan.customer_field_types[821 + place] = FieldType(
+            id=821 + place, name=name, data_type=kind, data_type_options=options, **made
+        )
+    for number, name, is_active in PROVIDERS:
+        titan.provider_tags[number] = ProviderTag(id=number, tag_name=name, active=is_active, **made)
     titan.forms[851] = Form(id=851, name="Appliance diagnosis", **made)

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.clock import Clock
 from sandbox.errors import RefusedError
 from sandbox.servicetitan import TOKEN_LIFE_S
+from sandbox.servicetitan.booking_records import Booking, BookingContact, ProviderTag
 from sandbox.servicetitan.membership_records import DurationBilling, Membership, MembershipType
 from sandbox.servicetitan.money_records import (
     ZERO,
@@ -53,6 +54,7 @@ from sandbox.servicetitan.shop_records import (
     Technician,
 )
 from sandbox.servicetitan.switches import Switches
+from sandbox.servicetitan.webhooks import TitanCourier
 from sandbox.tokens import TokenDesk
 
 
@@ -84,6 +86,8 @@ class Titan:
     hold_reasons: dict[int, Reason] = field(default_factory=dict)
     cancel_reasons: dict[int, Reason] = field(default_factory=dict)
     field_types: dict[int, FieldType] = field(default_factory=dict)
+    """Custom fields of jobs."""
+    customer_field_types: dict[int, FieldType] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
     payments: dict[int, Payment] = field(default_factory=dict)
     gl_accounts: dict[int, GlAccount] = field(default_factory=dict)
@@ -94,12 +98,25 @@ class Titan:
     membership_types: dict[int, MembershipType] = field(default_factory=dict)
     duration_billings: dict[int, DurationBilling] = field(default_factory=dict)
     memberships: dict[int, Membership] = field(default_factory=dict)
+    provider_tags: dict[int, ProviderTag] = field(default_factory=dict)
+    bookings: dict[int, Booking] = field(default_factory=dict)
+    booking_contacts: dict[int, list[BookingContact]] = field(default_factory=dict)
+    """By booking."""
     switches: Switches = field(default_factory=Switches)
+    highest_number: int = 48300
+    """Of the jobs booked so far."""
     changes: int = 0
     """How often a record was touched; the feeds keep their order until the next time."""
     feed_orders: dict[str, tuple[tuple[int, int], list[tuple[datetime, int]]]] = field(default_factory=dict)
     """Per feed: number of records and changes it was ordered at, then when and which record, in order."""
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(71_000_001))
+    _visits: dict[int, list[Appointment]] = field(default_factory=dict)
+    """By job: with thousands of jobs it would take too long to look through all."""
+    _paid: dict[int, list[Payment]] = field(default_factory=dict)
+    """By invoice, for the same reason."""
+
+    def __post_init__(self) -> None:
+        self.courier = TitanCourier(self.clock, lambda: self.switches)
 
     def new_id(self) -> int:
         """Return an id never used before, above 32 bits' comfortable reading."""
@@ -122,6 +139,7 @@ class Titan:
         """Bump the record's modification time, as any change does."""
         record.modified_on = self.now()
         self.changes += 1
+        self.courier.changed(record)
 
     def log(self, job: Job, event: str, memo: str = "") -> None:
         """Add an entry to the job's history."""
@@ -130,7 +148,7 @@ class Titan:
 
     def visits(self, job: Job) -> list[Appointment]:
         """Return the job's active appointments, earliest first."""
-        mine = [one for one in self.appointments.values() if one.job_id == job.id and one.active]
+        mine = [one for one in self._visits.get(job.id, []) if one.active]
         return sorted(mine, key=lambda one: (one.start, one.id))
 
     def add_visit(self, job: Job, start: datetime, end: datetime, technicians: list[int]) -> Appointment:
@@ -148,6 +166,7 @@ class Titan:
             modified_on=now,
         )
         self.appointments[visit.id] = visit
+        self._visits.setdefault(job.id, []).append(visit)
         for technician in people:
             assignment = Assignment(
                 id=self.new_id(),
@@ -210,10 +229,16 @@ class Titan:
         """Return the payments on the invoice, each with the part that goes to it."""
         return [
             (payment, split.amount)
-            for payment in self.payments.values()
+            for payment in self._paid.get(invoice.id, [])
             for split in payment.splits
             if payment.active and split.invoice_id == invoice.id
         ]
+
+    def keep_payment(self, payment: Payment) -> None:
+        """Keep a payment that was just written down; its invoices know it."""
+        self.payments[payment.id] = payment
+        for number in dict.fromkeys(split.invoice_id for split in payment.splits):
+            self._paid.setdefault(number, []).append(payment)
 
     def balance_of(self, invoice: Invoice) -> Decimal:
         """Return what is still to be paid."""
@@ -291,6 +316,7 @@ class Titan:
             "hold_reasons": self.hold_reasons,
             "cancel_reasons": self.cancel_reasons,
             "custom_field_types": self.field_types,
+            "customer_field_types": self.customer_field_types,
             "gl_accounts": self.gl_accounts,
             "payment_types": self.payment_types,
             "tax_zones": self.tax_zones,
@@ -300,11 +326,15 @@ class Titan:
             "membership_types": self.membership_types,
             "duration_billings": self.duration_billings,
             "memberships": self.memberships,
+            "booking_provider_tags": self.provider_tags,
         }
         shown: dict[str, Any] = {"jobs": [self.job_state(job) for job in self.jobs.values()]}
         for name, records in lists.items():
             shown[name] = [_shown(record) for record in records.values()]
         shown["invoices"] = [self.invoice_state(invoice) for invoice in self.invoices.values()]
+        shown["bookings"] = [self.booking_state(one) for one in self.bookings.values()]
+        shown["webhooks"] = [one.shown() for one in self.courier.subscriptions.values()]
+        shown["webhook_deliveries"] = [one.shown() for one in self.courier.deliveries]
         shown["switches"] = self.switches.model_dump()
         return shown
 
@@ -317,6 +347,11 @@ class Titan:
             "total": f"{self.total_of(invoice):.2f}",
             "balance": f"{self.balance_of(invoice):.2f}",
         }
+
+    def booking_state(self, booking: Booking) -> dict[str, Any]:
+        """Return one booking with what the vendor keeps beside it."""
+        contacts = [one.wire() for one in self.booking_contacts.get(booking.id, [])]
+        return {**booking.wire_with_active(), "contacts": contacts, "dismissing_memo": booking.dismissing_memo}
 
     def job_state(self, job: Job) -> dict[str, Any]:
         """Return one job with what the vendor keeps beside it."""

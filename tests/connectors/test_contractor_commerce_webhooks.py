@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from connectors.contractor_commerce.webhooks import OrderEvent, OtherEvent, Refusal, read_event, refuse_unread
+from connectors.contractor_commerce.webhooks import OrderEvent, OtherEvent, read_event, refuse_unread
+from connectors.webhooks import Refusal
 from models.errors import SettingsError
 from models.shop import ContractorCommerceSettings
 from models.store_order import StoreOrder

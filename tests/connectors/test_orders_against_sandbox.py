@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from connectors.contractor_commerce.client import ContractorCommerce
-from connectors.contractor_commerce.webhooks import OrderEvent, Refusal, read_event
+from connectors.contractor_commerce.webhooks import OrderEvent, read_event
 from connectors.errors import NotFoundError, RejectedError
 from connectors.limits import Unlimited
 from connectors.servicetitan.accounting_schemas import InvoiceLine, InvoicePatch, NewPayment, PaymentSplit
@@ -22,6 +22,7 @@ from connectors.servicetitan.crm_schemas import NewAddress, NewContact, NewCusto
 from connectors.servicetitan.external import ExternalKey, external_value
 from connectors.servicetitan.pricebook_schemas import NewEquipment, NewMaterial
 from connectors.tokens import TokenStore
+from connectors.webhooks import Refusal
 from models.shop import ContractorCommerceSettings, ServiceTitanSettings
 from models.store_order import PaymentState, StoreOrder
 from sandbox.app import create_app

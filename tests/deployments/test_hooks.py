@@ -12,8 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,9 @@ from sqlalchemy.exc import OperationalError
 from deployments import children
 from deployments.home import Home
 from deployments.hooks import app as app_module
-from deployments.hooks.app import LARGEST_BODY, build_app
+from deployments.hooks.app import build_app
 from deployments.hooks.child import NOT_RECEIVED, hooks_process
+from deployments.hooks.sources import LARGEST_BODY
 from deployments.hooks.starter import Starter
 from models.errors import SettingsError
 from models.settings import HouseSettings
@@ -38,8 +38,8 @@ from models.shop import load_shop
 from sandbox.app import create_app
 from sandbox.contractor_commerce.webhooks import as_bytes, signature_of
 from store import Books
-from tasks.prefect_api import PrefectApi
 from tests.connectors.store_orders import AT, order_row
+from tests.deployments.hook_doubles import Prefect, a_starter, bare, have_started, post_raw, until, working
 
 KEY = "hook-5ecret-contractor-commerce"
 TOKEN = "path-5ecret-contractor-commerce"
@@ -81,44 +81,6 @@ def books(home: Home) -> Iterator[Books]:
         yield opened
 
 
-@dataclass
-class Prefect:
-    """Prefect's API as far as the starter uses it."""
-
-    started: list[dict[str, Any]] = field(default_factory=list)
-    state: str = "COMPLETED"
-    is_there: bool = True
-    serves: bool = True
-    hangs: bool = False
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[PrefectApi | None]:
-        if self.hangs:
-            await asyncio.sleep(60)
-        if not self.is_there:
-            yield None
-            return
-        async with httpx.AsyncClient(
-            transport=httpx.MockTransport(self._answer), base_url="http://prefect/api"
-        ) as http:
-            yield PrefectApi(http)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path.removeprefix("/api")
-        if path.startswith("/deployments/name/"):
-            assert path.startswith("/deployments/name/order-to-invoice/")
-            return httpx.Response(200, json={"id": path.rsplit("/", 1)[1]}) if self.serves else httpx.Response(404)
-        if path.endswith("/create_flow_run"):
-            self.started.append(json.loads(request.content))
-            return httpx.Response(201, json={"id": f"run-{len(self.started)}"})
-        assert path.startswith("/flow_runs/run-")
-        return httpx.Response(200, json={"state": {"type": self.state, "name": self.state.title()}})
-
-
-def a_starter(books: Books, prefect: Prefect, *, quiet_s: float = 0.05, again_s: float = 0.2) -> Starter:
-    return Starter(books, prefect=prefect.open, quiet_s=quiet_s, again_s=again_s)
-
-
 def an_app(books: Books, prefect: Prefect | None = None) -> FastAPI:
     return build_app(books, HouseSettings(), starter=a_starter(books, prefect or Prefect()))
 
@@ -149,17 +111,6 @@ def signed(body: bytes, key: str = KEY) -> dict[str, str]:
 
 async def kept(books: Books, shop: str) -> list[tuple[str, str]]:
     return [(row.event_id, row.order_id) for row in await books.store_events.waiting(shop)]
-
-
-async def until(so: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not await so():
-        assert time.monotonic() < end, "it did not come to pass"
-        await asyncio.sleep(0.02)
-
-
-def bare(reply: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
-    return reply.status_code, reply.content, dict(reply.headers)
 
 
 # --- who gets in ---------------------------------------------------------------------------------------------
@@ -466,28 +417,6 @@ HEADERS = st.lists(
 )
 
 
-async def post_raw(app: FastAPI, path: str, headers: list[tuple[bytes, bytes]], pieces: list[bytes]) -> int:
-    """Speak ASGI, so that anything can be sent; return the status."""
-    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
-    messages.append({"type": "http.request", "body": b"", "more_body": False})
-    answered: list[int] = []
-
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0) if messages else {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            answered.append(message["status"])
-
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
-        "path": path, "raw_path": path.encode("utf-8", "surrogatepass"), "query_string": b"", "root_path": "",
-        "headers": headers, "client": ("127.0.0.1", 9), "server": ("127.0.0.1", 8720),
-    }  # fmt: skip
-    await app(scope, receive, send)
-    return answered[0]
-
-
 TAKEN_OR_REFUSED = {200, 202, 400, 401, 404}
 
 
@@ -554,18 +483,10 @@ def test_a_sender_that_hangs_up_is_no_error_of_ours(books: Books) -> None:
 # --- what follows --------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def working(starter: Starter) -> AsyncIterator[None]:
-    task = asyncio.create_task(starter.work())
-    yield
-    assert not task.done(), "the worker ended"
-    task.cancel()
-
-
 async def hear(books: Books, starter: Starter, *events: str, shop: str = SIGNED) -> None:
     for event in events:
         await books.store_events.keep(shop, event, order_id=event, kind="order.created")
-        starter.ring(shop)
+        starter.ring(shop, "order-to-invoice")
 
 
 async def test_a_burst_starts_one_pass(books: Books) -> None:
@@ -586,10 +507,10 @@ async def test_what_came_while_the_pass_worked_gets_another(books: Books) -> Non
     starter = a_starter(books, prefect)
     async with working(starter):
         await hear(books, starter, "evt_1")
-        await until(_have_started(prefect, 1))
+        await until(have_started(prefect, 1))
         await books.store_events.handled(SIGNED, ["evt_1"])
         await hear(books, starter, "evt_2")
-        await until(_have_started(prefect, 2))
+        await until(have_started(prefect, 2))
         await books.store_events.handled(SIGNED, ["evt_2"])
         await asyncio.sleep(1)
     assert len(prefect.started) == 2
@@ -607,7 +528,7 @@ async def test_while_a_pass_is_on_its_way_no_other_is_started(books: Books, stat
             await asyncio.sleep(0.1)
         assert len(prefect.started) == 1
         prefect.state = "CRASHED"
-        await until(_have_started(prefect, 2))
+        await until(have_started(prefect, 2))
 
 
 async def test_nothing_is_lost_while_prefect_is_away(books: Books, caplog: pytest.LogCaptureFixture) -> None:
@@ -618,7 +539,7 @@ async def test_nothing_is_lost_while_prefect_is_away(books: Books, caplog: pytes
         await hear(books, starter, "evt_1")
         await asyncio.sleep(0.3)
         prefect.is_there = True
-        await until(_have_started(prefect, 1))
+        await until(have_started(prefect, 1))
     assert await kept(books, SIGNED) == [("evt_1", "evt_1")]
     assert "Prefect does not answer" in caplog.text
 
@@ -639,7 +560,7 @@ async def test_a_shop_nobody_serves_is_left_to_the_schedule_after_a_while(
         await asyncio.sleep(0.2)
         assert prefect.started == []
         await hear(books, starter, "evt_2")
-        await until(_have_started(prefect, 1))
+        await until(have_started(prefect, 1))
 
 
 async def test_one_shop_that_fails_does_not_stop_another(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -656,7 +577,7 @@ async def test_one_shop_that_fails_does_not_stop_another(books: Books, monkeypat
     async with working(starter):
         await hear(books, starter, "evt_1", shop=BOTH)
         await hear(books, starter, "evt_2", shop=SIGNED)
-        await until(_have_started(prefect, 1))
+        await until(have_started(prefect, 1))
     assert [run["parameters"]["shop"] for run in prefect.started] == [SIGNED]
 
 
@@ -664,16 +585,9 @@ async def test_without_deliveries_nothing_is_started(books: Books) -> None:
     prefect = Prefect()
     starter = a_starter(books, prefect)
     async with working(starter):
-        starter.ring(SIGNED)
+        starter.ring(SIGNED, "order-to-invoice")
         await asyncio.sleep(0.3)
     assert prefect.started == []
-
-
-def _have_started(prefect: Prefect, number: int) -> Callable[[], Awaitable[bool]]:
-    async def look() -> bool:
-        return len(prefect.started) >= number
-
-    return look
 
 
 # --- the store sends, over HTTP ------------------------------------------------------------------------------
@@ -774,7 +688,7 @@ async def test_orders_come_in_as_they_are_placed(front: Shopfront, shop: str, pa
     placed = {await front.sell(100201), await front.sell(100202)}
     await until(front.all_taken)
     assert {order for _, order in await kept(front.books, shop)} == placed
-    await until(_have_started(front.prefect, 1))
+    await until(have_started(front.prefect, 1))
     assert front.prefect.started[0]["parameters"] == {"shop": shop}
 
 
@@ -891,7 +805,7 @@ async def test_what_was_kept_before_a_crash_gets_its_pass_at_the_next_start(fron
     """OI-73: killed between the answer and the start of a pass."""
     await front.books.store_events.keep(SIGNED, "evt_1", order_id="100201", kind="order.created")
     await front.open()
-    await until(_have_started(front.prefect, 1))
+    await until(have_started(front.prefect, 1))
 
 
 # --- as a process --------------------------------------------------------------------------------------------

@@ -266,7 +266,7 @@ def test_a_shop_is_disconnected_and_connected_again(town: str, secrets: None) ->
     assert say("disconnect", "northside", "contractor-commerce", "--yes", "--by", "Dana").exit_code == 0
     told = say("check", "northside", "--json")
     assert told.exit_code == 1
-    assert "It was disconnected: no order is written." in told.stdout
+    assert "It was disconnected: nothing is sent." in told.stdout
     os.environ["NORTHSIDE_CC_TOKEN"] = "wrong"
     assert say("connect", "northside", "contractor_commerce").exit_code == 1
     os.environ["NORTHSIDE_CC_TOKEN"] = SECRETS["NORTHSIDE_CC_TOKEN"]

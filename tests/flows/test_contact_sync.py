@@ -7,7 +7,7 @@ from typing import Any
 from flows.running import run_process
 from models.contact_sync import SkipReason
 from models.report import RunReport
-from tasks.order_checks import disconnect
+from tasks.connections import disconnect
 from tests.tasks.conftest import Counter, a_shop, counter
 
 __all__ = ["counter"]

@@ -93,3 +93,32 @@ async def test_nothing_people_typed_becomes_markup(shop: Shop) -> None:
     text = await page(shop)
     assert "<img" not in text
     assert text.count("&lt;img") >= 5
+
+
+async def test_bookings_their_jobs_and_who_hears_of_them_are_shown(shop: Shop) -> None:
+    assert "No bookings yet" in await page(shop)
+    body = {
+        "source": "Spring referrals",
+        "name": "Robin <b>Sample</b>",
+        "summary": "Referral",
+        "isFirstTimeClient": False,
+        "externalId": "Qr090211",
+        "contacts": [{"type": "Email", "value": "robin@example.com"}],
+    }
+    made = (await shop.st("POST", "crm", "/booking-provider/5101/bookings", json=body)).json()
+    hook = {"url": "http://127.0.0.1:9/hooks/servicetitan/secret-token", "types": ["tn.jpm.job-completed"]}
+    await shop.people("/servicetitan/webhooks", hook)
+    told = await shop.people(f"/servicetitan/bookings/{made['id']}/convert", {"jobs": 2})
+    text = await page(shop)
+    for words in (
+        "Robin &lt;b&gt;Sample&lt;/b&gt; (known customer)",
+        "robin@example.com",
+        "Qr090211",
+        "Spring referrals",
+        "Referral Factory",
+        "Converted",
+        "127.0.0.1:9",
+        *(one["job_number"] for one in told["jobs"]),
+    ):
+        assert words in text, words
+    assert "secret-token" not in text

@@ -632,10 +632,23 @@ async def test_hooks_can_come_twice_late_in_another_order_by_get_or_not_at_all(s
     await until(heard, 5)
     names = [one["path"].partition("email=")[2].partition("%40")[0] for one in heard]
     assert names == ["twice", "twice", "second", "first", "late"]
+    await switch(shop, hooks_late_s=0, hooks_times=3)
+    await join("thrice")
+    await until(heard, 8)
     await shop.people(f"{PEOPLE}/hooks/{made['id']}/remove")
     await join("nobody-told")
     await anyio.sleep(0.1)
-    assert len(heard) == 5
+    assert len(heard) == 8
+
+
+async def test_a_person_deleted_in_the_dashboard_is_gone_and_leads_lose_their_friend(busy: Shop) -> None:
+    dana = (await rf(busy, "POST", "/users/search", json=search(email="dana@example.com"))).json()["data"][0]
+    lee = (await rf(busy, "POST", "/users/search", json=search(email="lee@example.com"))).json()["data"][0]
+    await busy.people(f"{PEOPLE}/users/{dana['id']}/delete")
+    assert (await rf(busy, "GET", f"/users/{dana['id']}")).status_code == 404
+    assert (await rf(busy, "GET", f"/users/{dana['code']}")).status_code == 404
+    assert (await rf(busy, "GET", f"/users/{lee['id']}")).json()["data"]["referrer_id"] is None
+    assert (await busy.http.post(f"/_sandbox{PEOPLE}/users/{dana['id']}/delete")).status_code == 404
 
 
 async def feed(shop: Shop, path: str) -> list[Any]:

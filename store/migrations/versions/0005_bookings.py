@@ -40,9 +40,11 @@ def upgrade() -> None:
         sa.Column("external_id", sa.String(), nullable=False),
         sa.Column("booking", sa.BigInteger(), nullable=True),
         sa.Column("booking_status", sa.String(), nullable=False),
+        sa.Column("job", sa.BigInteger(), nullable=True),
         sa.Column("is_existing", sa.Boolean(), nullable=False),
         sa.Column("customers", sa.JSON(), nullable=False),
         sa.Column("jobs", sa.JSON(), nullable=False),
+        sa.Column("job_fields", sa.JSON(), nullable=False),
         sa.Column("is_confirmed", sa.Boolean(), nullable=False),
         sa.Column("qualified_at", _WHEN, nullable=True),
         sa.Column("qualified_by", sa.String(), nullable=False),
@@ -54,6 +56,7 @@ def upgrade() -> None:
     op.create_index("ix_referred_stage", "referred", ["shop", "campaign_id", "stage"])
     op.create_index("ix_referred_email", "referred", ["shop", "email_key"])
     op.create_index("ix_referred_booking", "referred", ["shop", "booking"])
+    op.create_index("ix_referred_job", "referred", ["shop", "job"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,176 @@
+"""Taking in who signed up in a campaign: by the program's deliveries, and by a reading behind them that finds all.
+
+Source: contracts/referral_factory/CHECKLIST.md RF-41, RF-58, RF-D1; FACTS sections 2, 7, 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from decisions.people import email_key
+from decisions.sign_ups import Tail, has_moved, is_all_known, is_since, next_tail, settings_for, with_kind
+from models.base import utc_now
+from models.errors import NotFoundError, SettingsError
+from models.referral import ReferralUser, UnreadableUser, UserKind, UserPage
+from models.shop import CampaignSettings, SignUpSettings
+from tasks.contact_sync import campaign_settings
+from tasks.house import House, open_house
+from tasks.step import step
+
+PROCESS = "booking-to-reward"
+VENDOR = "referral_factory"
+
+MOST_NAMED = 200
+"""Deliveries looked at together."""
+
+
+def record_of(user_id: int) -> str:
+    """Return how a person is called on the held list and in the audit log: by the program's id, never by name."""
+    return f"lead {user_id}"
+
+
+def sign_up_settings(settings: CampaignSettings, kind: str) -> SignUpSettings:
+    """Return the settings for a kind of people; leads and referrers have their own (RF-47, RF-60)."""
+    return settings.leads if kind == UserKind.LEAD else settings.referrers
+
+
+def kinds_on(settings: CampaignSettings) -> list[str]:
+    """Return the kinds of people that a campaign books."""
+    both = {"person_invited": settings.leads, "person_referring": settings.referrers}
+    return [kind for kind, one in both.items() if one.enabled]
+
+
+def booking_provider(house: House) -> int:
+    """Return the booking provider. Raises SettingsError when the shop file has none (RF-22)."""
+    provider = house.shop.need_servicetitan().booking_provider
+    if provider is None:
+        raise SettingsError(
+            f"Shop {house.shop.name}: [servicetitan] has no booking_provider, so nobody can be booked.",
+            "Write the id of the booking provider tag that was picked when the app was connected.",
+        )
+    return provider
+
+
+@dataclass
+class TakenIn:
+    """What came of one reading."""
+
+    new: int = 0
+    unreadable: list[UnreadableUser] = field(default_factory=list)
+
+
+@step("take in the sign-ups of campaign {campaign_id}")
+async def take_in_campaign(shop: str, campaign_id: int) -> TakenIn:
+    """Take in who signed up since the last pass; return how many are new.
+
+    The program filters by no date, so the list goes on at the page that was its last, and once a day from its first:
+    what shifted meanwhile is found then. Everybody is known by id: one who comes twice is one.
+    Raises: TransientError; UnauthorizedError; RejectedError.
+    """
+    async with open_house(shop) as house:
+        settings = campaign_settings(house, campaign_id)
+        tail = await _tail(house, campaign_id)
+        today = utc_now().date().isoformat()
+        is_whole = await house.books.cursors.get(shop, _whole(campaign_id)) != today
+        taken, after = await _read(house, settings, Tail(1, tail.top) if is_whole else tail, is_whole=is_whole)
+        if after is None:
+            taken, after = await _read(house, settings, Tail(1, tail.top), is_whole=True)
+            is_whole = True
+        await house.books.cursors.set(shop, _cursor(campaign_id), (after or Tail()).text())
+        if is_whole:
+            await house.books.cursors.set(shop, _whole(campaign_id), today)
+        return taken
+
+
+@step("take in who the program's deliveries name")
+async def take_in_named(shop: str) -> TakenIn:
+    """Read the people that deliveries name, and take them in: what else they say is not believed (FACTS section 9)."""
+    async with open_house(shop) as house:
+        taken = TakenIn()
+        campaigns = {one.id: one for one in house.shop.need_referral_factory().campaigns}
+        while events := await house.books.hook_events.waiting(shop, VENDOR, limit=MOST_NAMED):
+            people = [await _named(house, record) for record in dict.fromkeys(event.record for event in events)]
+            for user in filter(None, people):
+                campaign = campaigns.get(user.campaign_id)
+                if campaign is not None:
+                    taken.new += await _take_in(house, campaign, [user])
+            await house.books.hook_events.handled(shop, VENDOR, [event.event_id for event in events])
+        return taken
+
+
+async def _named(house: House, record: str) -> ReferralUser | None:
+    kind, _, name = record.partition("/")
+    try:
+        if kind == "user":
+            return await house.referral_factory.get_user(int(name))
+        return await house.referral_factory.get_user_by_code(name) if kind == "code" else None
+    except NotFoundError:
+        return None  # deleted since, or never there: the address is open to whoever knows the secret
+
+
+async def _read(house: House, settings: CampaignSettings, tail: Tail, *, is_whole: bool) -> tuple[TakenIn, Tail | None]:
+    """Read from the tail's page on. The tail is None when that page does not follow on what was read."""
+    taken, pages = TakenIn(), list[tuple[int, int, int]]()
+    number, is_ascending, last = tail.page, True, 0
+    async for page in house.referral_factory.search_users(settings.id, first_page=tail.page):
+        ids = _ids(page)
+        if number == tail.page > 1 and has_moved(ids, tail):
+            return taken, None
+        taken.new += await _take_in(house, settings, page.users)
+        taken.unreadable += page.unreadable
+        if ids:
+            is_ascending = is_ascending and ids == sorted(ids) and ids[0] > last
+            last = ids[-1]
+            pages.append((number, min(ids), max(ids)))
+        if not is_whole and is_all_known(ids, tail) and len(ids) > 1:
+            break
+        number += 1
+    return taken, next_tail(tail, pages, is_ascending=is_ascending)
+
+
+def _ids(page: UserPage) -> list[int]:
+    return [user.id for user in page.users]
+
+
+async def _take_in(house: House, settings: CampaignSettings, users: Iterable[ReferralUser]) -> int:
+    """Take in those of a page whom the campaign's settings are about."""
+    shop, books = house.shop.name, house.books
+    people = [with_kind(user) for user in users]
+    since = {kind: await _since(house, settings, kind) for kind in kinds_on(settings)}
+    wanted = [
+        user for user in people if settings_for(user, settings) is not None and is_since(user, since[user.kind.value])
+    ]
+    ours = await books.referrals.ours(shop, settings.id, [user.id for user in wanted])
+    return await books.referred.take_in(
+        shop, [(user, email_key(user.email)) for user in wanted if user.id not in ours or user.referrer_id is not None]
+    )
+
+
+async def _since(house: House, settings: CampaignSettings, kind: str) -> date:
+    """Return from which day on sign-ups of a kind are taken in: set when it was first switched on, and then kept."""
+    name = f"{VENDOR}/{settings.id}/{kind}/since"
+    kept = await house.books.cursors.get(house.shop.name, name)
+    if kept:
+        return date.fromisoformat(kept)
+    one = settings.leads if kind == "person_invited" else settings.referrers
+    first = _day(utc_now() - one.look_back, house)
+    await house.books.cursors.set(house.shop.name, name, first.isoformat())
+    return first
+
+
+def _day(moment: datetime, house: House) -> date:
+    return moment.astimezone(house.shop.zone).date()
+
+
+async def _tail(house: House, campaign_id: int) -> Tail:
+    return Tail.of(await house.books.cursors.get(house.shop.name, _cursor(campaign_id)))
+
+
+def _cursor(campaign_id: int) -> str:
+    return f"{VENDOR}/{campaign_id}/sign-ups"
+
+
+def _whole(campaign_id: int) -> str:
+    return f"{VENDOR}/{campaign_id}/sign-ups/whole"
