@@ -17,7 +17,7 @@ from asyncio import sleep
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 from urllib.request import getproxies
 
@@ -25,6 +25,7 @@ import aiohttp
 import httpx
 import stamina
 from httpx_aiohttp import AiohttpTransport
+from pydantic import BaseModel
 from yarl import URL
 
 from connectors.errors import (
@@ -37,7 +38,7 @@ from connectors.errors import (
 )
 from connectors.limits import CountingLimiter, Gated, Limiter, Turn
 from connectors.tokens import KeyAuth, TokenAuth, named
-from connectors.wire import decode, encode
+from connectors.wire import decode, encode, parse_json
 from models.errors import SettingsError
 from models.shop import Secret
 
@@ -54,6 +55,8 @@ KEEPALIVE_S: Final = 3.0
 """Shorter than servers keep idle connections, so that a write rarely goes into a connection just being closed."""
 
 Query = Mapping[str, str | int | bool]
+
+_Record = TypeVar("_Record", bound=BaseModel)
 
 _PATH_MARKS: Final = "/%:@!$&'()*+,;=~?[]"
 """What may stand in a path as it is; a caller escapes what is an id (and a next page's own address is escaped)."""
@@ -177,6 +180,17 @@ class VendorHttp:
             return (await self._once(sent)).body
         return (await self._repeating(sent)).body
 
+    async def read(
+        self, method: str, path: str, call: Call, into: type[_Record], *, query: Query | None = None
+    ) -> _Record:
+        """Send one call as `send` does, and read its answer straight from the bytes: for answers of thousands of rows.
+
+        Raises ContractError too, when the answer does not fit the record.
+        """
+        answer = await self._repeating(_Sent(method, path, call, query, None, into=into))
+        record: _Record = answer.body
+        return record
+
     async def ask(
         self,
         method: str,
@@ -185,12 +199,14 @@ class VendorHttp:
         *,
         body: Any = None,
         also: frozenset[int] = frozenset(),
+        into: type[BaseModel] | None = None,
     ) -> Answer:
         """Send one call as `send` does, and return its answer with the status.
 
-        `also` are refusals that mean something to the caller: they are returned, not raised.
+        `also` are refusals that mean something to the caller: they are returned, not raised. `into`: the record that
+        the body of a 2xx is read into, as `read` does.
         """
-        return await self._repeating(_Sent(method, path, call, None, body, also))
+        return await self._repeating(_Sent(method, path, call, None, body, also, into))
 
     async def _repeating(self, sent: _Sent) -> Answer:
         if sent.call.is_write:
@@ -226,6 +242,8 @@ class VendorHttp:
         is_json = False
         try:
             reply = await self._exchange(sent)
+            if sent.into is not None and httpx.codes.is_success(reply.status):
+                return Answer(reply.status, parse_json(sent.into, reply.content, sent.call), reply.headers)
             body, is_json = _read(reply)
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
             raise from_exception(sent.call, error) from error
@@ -269,6 +287,7 @@ class _Sent:
     query: Query | None
     body: Any
     also: frozenset[int] = frozenset()
+    into: type[BaseModel] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,21 @@ def parse(model: type[_Record], answer: Any, call: Call) -> _Record:
         raise unreadable(call, faulty_fields(error)) from None
 
 
+def parse_json(model: type[_Record], content: bytes, call: Call) -> _Record:
+    """Read an answer into a record straight from its bytes. Raises ContractError as `parse` does."""
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        if any(fault["type"] != "json_invalid" for fault in error.errors(include_input=False, include_url=False)):
+            raise unreadable(call, faulty_fields(error)) from None
+    # Half an emoji is no JSON to pydantic, and to Python's own reader it is.
+    try:
+        answer = decode(content)
+    except ValueError:
+        raise unreadable(call, "the answer is not JSON") from None
+    return parse(model, answer, call)
+
+
 def faulty_fields(error: ValidationError) -> str:
     """Name the fields that do not fit, and what is wrong with each; never a value."""
     faults = error.errors(include_input=False, include_context=False, include_url=False)

@@ -38,7 +38,12 @@ def phone_index_keys(phone: str) -> tuple[str, ...]:
 
 def place_index_keys(address: Address) -> tuple[str, ...]:
     """Return the key of an address; none when street or postal code is missing."""
-    return _place_keys(place_key(address.street, address.unit, address.zip, address.country))
+    return place_keys_of(address.street, address.unit, address.zip, address.country)
+
+
+def place_keys_of(street: str, unit: str, postal_code: str, country: str) -> tuple[str, ...]:
+    """Return the key of an address by its parts, as `place_index_keys` does."""
+    return _place_keys(place_key(street, unit, postal_code, country))
 
 
 def buyer_index_keys(order: StoreOrder) -> tuple[str, ...]:

@@ -49,7 +49,8 @@ async def run_process(process: str, shop: str, tags: Sequence[str] = ()) -> RunR
     began = time.monotonic()
     async with get_client() as client:
         run = await client.create_flow_run(flow, parameters={"shop": shop}, state=Pending(), tags=tags)
-    state: State[Any] = await run_flow_async(flow, flow_run=run, parameters={"shop": shop}, return_type="state")
+    state = await run_flow_async(flow, flow_run=run, parameters={"shop": shop}, return_type="state")
+    assert isinstance(state, State)
     report = await state.aresult(raise_on_failure=False)
     if isinstance(report, BaseException):
         raise report

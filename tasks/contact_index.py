@@ -17,13 +17,19 @@ from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.crm_schemas import (
     CreatedContact,
     CustomersContact,
-    ExportedContact,
     ExportedLocationContact,
 )
+from connectors.servicetitan.feeds import FeedAddress, FeedContact, FeedCustomer, FeedLocation, FeedPage
 from connectors.servicetitan.schemas import Customer, ExportPage, Location, PostalAddress
-from decisions.contact_keys import email_index_keys, location_email_keys, phone_index_keys, place_index_keys
+from decisions.contact_keys import (
+    email_index_keys,
+    location_email_keys,
+    phone_index_keys,
+    place_index_keys,
+    place_keys_of,
+)
 from models.address import Address
-from models.person import LOCATION_CONTACT, IndexEntry
+from models.person import LOCATION_CONTACT, IndexEntry, IndexRow, lean, lean_address
 from tasks.house import House, open_house
 from tasks.step import step
 
@@ -94,7 +100,7 @@ def entry_of_location(location: Location) -> IndexEntry:
 
 
 def entry_of_contact(
-    contact: ExportedContact | CustomersContact | CreatedContact, customer: int, *, is_active: bool = True
+    contact: CustomersContact | CreatedContact, customer: int, *, is_active: bool = True
 ) -> IndexEntry:
     """Return what the index keeps of a contact; a removed one leads nowhere."""
     email = contact.value if contact.type == "Email" else ""
@@ -129,18 +135,18 @@ def as_address(address: PostalAddress) -> Address:
 @dataclass(frozen=True)
 class _Feed:
     name: str
-    pages: Callable[[ServiceTitan, str], AsyncIterator[ExportPage[Any]]]
+    pages: Callable[[ServiceTitan, str], AsyncIterator[FeedPage[Any] | ExportPage[Any]]]
     keep: _Keep
     """Takes a page of records in."""
 
 
-def _each(entry: Callable[[Any], IndexEntry | None]) -> _Keep:
+def _each(entry: Callable[[Any], IndexRow | None]) -> _Keep:
     """Keep what each record alone says."""
 
     async def keep(house: House, rows: Sequence[Any]) -> None:
-        # Reading thousands of phone numbers takes a second: not on the event loop, which renews leases.
+        # Thousands of phone numbers and addresses: not on the event loop, which renews leases.
         entries = await asyncio.to_thread(lambda: [one for row in rows if (one := entry(row)) is not None])
-        await house.books.contact_index.put(house.shop.name, entries)
+        await house.books.contact_index.put_rows(house.shop.name, entries)
 
     return keep
 
@@ -169,19 +175,53 @@ def _location_contact(contact: int) -> str:
     return f"{LOCATION_CONTACT}{contact}"
 
 
-def _exported(contact: ExportedContact) -> IndexEntry:
-    return entry_of_contact(contact, contact.customer_id, is_active=contact.active)
+def row_of_customer(customer: FeedCustomer) -> IndexRow:
+    """Return what the index keeps of a customer, as `entry_of_customer` does: of hundreds of thousands."""
+    address, keys = _place(customer.address)
+    record = lean(
+        name=customer.name or "",
+        address=address,
+        merged_into=str(customer.merged_to_id) if customer.merged_to_id else "",
+        customer_type=customer.type or "",
+        do_not_mail=bool(customer.do_not_mail),
+        custom_fields=[[field.name or "", field.value] for field in customer.custom_fields or () if field.value],
+    )
+    return IndexRow(f"customer/{customer.id}", customer.id, keys, customer.active is not False, record)
 
 
-def _located(location: Location) -> IndexEntry | None:
-    """Leave out a location that belongs to nobody: it leads to no customer."""
-    return entry_of_location(location) if location.customer_id is not None else None
+def row_of_contact(contact: FeedContact) -> IndexRow:
+    """Return what the index keeps of a contact, as `entry_of_contact` does."""
+    value, is_active = contact.value or "", contact.active is not False
+    email, phone = value if contact.type == "Email" else "", value if contact.type in _PHONES else ""
+    keys = (*email_index_keys(email), *phone_index_keys(phone)) if is_active else ()
+    takes = contact.preferences is None or contact.preferences.marketing_updates_enabled is not False
+    record = lean(email=email, phone=phone, takes_marketing=takes)
+    return IndexRow(f"contact/{contact.id}", contact.customer_id, keys, is_active, record)
+
+
+def row_of_location(location: FeedLocation) -> IndexRow | None:
+    """Return what the index keeps of a location; None for one that belongs to nobody: it leads to no customer."""
+    if location.customer_id is None:
+        return None
+    address, keys = _place(location.address or FeedAddress())
+    record = lean(address=address)
+    return IndexRow(f"location/{location.id}", location.customer_id, keys, location.active is not False, record)
+
+
+def _place(address: FeedAddress | None) -> tuple[dict[str, str] | None, tuple[str, ...]]:
+    if address is None:
+        return None, ()
+    street, unit, code, country = address.street or "", address.unit or "", address.zip or "", address.country or ""
+    kept = lean_address(
+        street=street, unit=unit, city=address.city or "", state=address.state or "", zip=code, country=country
+    )
+    return kept, place_keys_of(street, unit, code, country)
 
 
 _FEEDS = (
-    _Feed("customers", lambda st, token: st.export_customers(token, recent=True), _each(entry_of_customer)),
-    _Feed("contacts", lambda st, token: st.export_customer_contacts(token, recent=True), _each(_exported)),
-    _Feed("locations", lambda st, token: st.export_locations(token, recent=True), _each(_located)),
+    _Feed("customers", lambda st, token: st.export_customers(token, recent=True), _each(row_of_customer)),
+    _Feed("contacts", lambda st, token: st.export_customer_contacts(token, recent=True), _each(row_of_contact)),
+    _Feed("locations", lambda st, token: st.export_locations(token, recent=True), _each(row_of_location)),
 )
 
 _LOCATION_CONTACTS = _Feed(

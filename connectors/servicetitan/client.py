@@ -14,6 +14,7 @@ from connectors.servicetitan.auth import VENDOR, servicetitan_auth
 from connectors.servicetitan.booking import BookingApi
 from connectors.servicetitan.bookings import BookingsApi
 from connectors.servicetitan.crm import CrmApi
+from connectors.servicetitan.feeds import FeedsApi
 from connectors.servicetitan.jobs import JobsApi
 from connectors.servicetitan.memberships import MembershipsApi
 from connectors.servicetitan.pricebook import PricebookApi
@@ -32,6 +33,7 @@ class ServiceTitan(
     JobsApi,
     RecordsApi,
     CrmApi,
+    FeedsApi,
     BookingApi,
     BookingsApi,
     PricebookApi,

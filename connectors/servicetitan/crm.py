@@ -23,7 +23,6 @@ from connectors.servicetitan.crm_schemas import (
     CustomerFieldType,
     CustomerPatch,
     CustomersContact,
-    ExportedContact,
     ExportedLocationContact,
     NewContact,
     NewCustomer,
@@ -40,7 +39,7 @@ _Record = TypeVar("_Record", bound=VendorModel)
 
 
 class CrmApi(Api):
-    """Customers, their contacts and their locations."""
+    """Customers, their contacts and their locations. Their feeds: connectors/servicetitan/feeds.py."""
 
     async def list_customers_by_external_data(self, ours: ExternalKey, values: Iterable[str]) -> tuple[Customer, ...]:
         """Find customers by a value of our external data, inactive ones too. crm-v2 `GET /customers`."""
@@ -141,26 +140,6 @@ class CrmApi(Api):
         return await self._if_allowed(
             ContactRelationship, path, "reading whose contact it is", {"typeSlug": "customer"}
         )
-
-    def export_customers(self, continue_from: str = "", *, recent: bool = False) -> AsyncIterator[ExportPage[Customer]]:
-        """Yield pages of customers changed since a token, inactive and merged too. crm-v2 `GET /export/customers`.
-
-        `recent` brings changes of the last quarter of an hour too, perhaps twice.
-        """
-        path = self._path("crm", "export/customers")
-        return self._export(Customer, path, "reading the customers feed", continue_from, recent=recent)
-
-    def export_customer_contacts(
-        self, continue_from: str = "", *, recent: bool = False
-    ) -> AsyncIterator[ExportPage[ExportedContact]]:
-        """Yield pages of contacts changed since a token, removed ones too. crm-v2 `GET /export/customers/contacts`."""
-        path = self._path("crm", "export/customers/contacts")
-        return self._export(ExportedContact, path, "reading the contacts feed", continue_from, recent=recent)
-
-    def export_locations(self, continue_from: str = "", *, recent: bool = False) -> AsyncIterator[ExportPage[Location]]:
-        """Yield pages of locations changed since a token, inactive and merged too. crm-v2 `GET /export/locations`."""
-        path = self._path("crm", "export/locations")
-        return self._export(Location, path, "reading the locations feed", continue_from, recent=recent)
 
     def export_location_contacts(
         self, continue_from: str = "", *, recent: bool = False

@@ -19,6 +19,7 @@ from sandbox.servicetitan.bodies import (
     write_external,
 )
 from sandbox.servicetitan.door import TheTitan, api
+from sandbox.servicetitan.location_contacts import new_location_contact
 from sandbox.servicetitan.queries import no_query
 from sandbox.servicetitan.records import Contact, Customer, Location, PhoneSettings
 from sandbox.servicetitan.state import Titan, found
@@ -210,12 +211,12 @@ def _new_place(titan: Titan, customer: Customer, sent: PlaceBody) -> Location:
 
 
 def _keep_place(titan: Titan, place: Location, sent: PlaceBody) -> dict[str, Any]:
-    """Keep the location. Its contacts are copied to the customer as separate records [docs:crm]."""
+    """Keep the location with its contacts, which are copied to the customer as separate records [docs:crm]."""
     guid = write_external(place, sent.external_data)
     titan.locations[place.id] = place
     contacts = []
     for one in sent.contacts or []:
         copy = _new_contact(titan, place.customer_id, one)
         titan.contacts[copy.id] = copy
-        contacts.append(_new_contact(titan, place.customer_id, one).short())
+        contacts.append(new_location_contact(titan, place.id, one.type, one.value, one.memo).short())
     return place.wire_for(guid) | {"contacts": contacts}

@@ -62,6 +62,12 @@ async def export_locations(request: Request, titan: TheTitan) -> JSONResponse:
     return _feed(request, titan, "locations", titan.locations, lambda one: one.wire_for(None))
 
 
+@crm.get("/export/locations/contacts")
+async def export_location_contacts(request: Request, titan: TheTitan) -> JSONResponse:
+    """Export locations' contacts, also removed ones."""
+    return _feed(request, titan, "locations/contacts", titan.location_contacts, lambda one: one.wire_of_feed())
+
+
 @crm.get("/export/bookings")
 async def export_bookings(request: Request, titan: TheTitan) -> JSONResponse:
     """Export every provider's bookings."""

@@ -111,10 +111,9 @@ class ContactPreferences(Part):
     invoice_statement_notification: bool = True
 
 
-class Contact(Dated):
-    """Source: crm-v2 `CustomerContactWithModifiedOnResponse`."""
+class AnyContact(Dated):
+    """What a customer's contact and a location's have in common; they differ only in whose they are."""
 
-    customer_id: int = Field(exclude=True)
     type: Literal["Phone", "Email", "Fax", "MobilePhone"]
     value: str
     memo: str | None = None
@@ -126,6 +125,22 @@ class Contact(Dated):
     def short(self) -> dict[str, Any]:
         """Return the four fields a create answers: `CustomerContactResponse`."""
         return {"id": self.id, "type": self.type, "value": self.value, "memo": self.memo}
+
+
+class Contact(AnyContact):
+    """Source: crm-v2 `CustomerContactWithModifiedOnResponse`."""
+
+    customer_id: int = Field(exclude=True)
+
+
+class LocationContact(AnyContact):
+    """Source: crm-v2 `LocationContactResponse`. Never the same record as a customer's contact."""
+
+    location_id: int = Field(exclude=True)
+
+    def wire_of_feed(self) -> dict[str, Any]:
+        """Return `ExportLocationContactResponse`."""
+        return {**self.wire(), "locationId": self.location_id, "active": self.active}
 
 
 class Location(WithExternalData):

@@ -20,7 +20,7 @@ CUSTOMER_FIELDS = (
 )
 HOLD_REASONS = ("Waiting for parts", "Waiting for customer", "Weather")
 CANCEL_REASONS = ("Customer canceled", "Booked twice", "Canceled in the online store")
-PROVIDERS = ((5101, "Referral Factory", True), (5102, "Website", True), (5103, "Old website", False))
+PROVIDERS = ((77, "Referral Factory", True), (5102, "Website", True), (5103, "Old website", False))
 """Booking provider tags: id, name, active."""
 
 TECHNICIANS = (

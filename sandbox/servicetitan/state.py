@@ -33,6 +33,7 @@ from sandbox.servicetitan.records import (
     HistoryItem,
     Job,
     Location,
+    LocationContact,
     Note,
     Part,
     WithExternalData,
@@ -67,6 +68,7 @@ class Titan:
     customers: dict[int, Customer] = field(default_factory=dict)
     contacts: dict[int, Contact] = field(default_factory=dict)
     locations: dict[int, Location] = field(default_factory=dict)
+    location_contacts: dict[int, LocationContact] = field(default_factory=dict)
     jobs: dict[int, Job] = field(default_factory=dict)
     notes: dict[int, list[Note]] = field(default_factory=dict)
     history: dict[int, list[HistoryItem]] = field(default_factory=dict)
@@ -300,6 +302,7 @@ class Titan:
             "customers": self.customers,
             "contacts": self.contacts,
             "locations": self.locations,
+            "location_contacts": self.location_contacts,
             "appointments": self.appointments,
             "assignments": self.assignments,
             "estimates": self.estimates,
@@ -370,6 +373,8 @@ class Titan:
 def _shown(record: Part) -> dict[str, Any]:
     if isinstance(record, Contact):
         return {**record.wire(), "customerId": record.customer_id, "active": record.active}
+    if isinstance(record, LocationContact):
+        return record.wire_of_feed()
     if isinstance(record, Service):
         shown = {"external_data": record.external, "membershipTypeId": record.membership_type_id}
         return {**record.wire(), **shown}

@@ -20,7 +20,7 @@ from tests.connectors.doubles import NOW, ST, job_row, page
 
 CRM = f"{ST}/crm/v2/tenant/7"
 JPM = f"{ST}/jpm/v2/tenant/7"
-BOOKINGS = f"{CRM}/booking-provider/5101/bookings"
+BOOKINGS = f"{CRM}/booking-provider/77/bookings"
 SINCE = datetime.fromisoformat(NOW)
 
 BOOKING = NewBooking(
@@ -35,7 +35,7 @@ BOOKING = NewBooking(
 
 async def test_only_what_was_set_is_sent(st: ServiceTitan, vendors: respx.MockRouter) -> None:
     route = vendors.post(BOOKINGS).respond(json=booking_row())
-    made = await st.create_booking(5101, BOOKING)
+    made = await st.create_booking(77, BOOKING)
     assert json.loads(route.calls[0].request.content) == {
         "source": "Spring referrals",
         "name": "Robin Sample",
@@ -66,9 +66,9 @@ async def test_a_booking_whose_answer_is_lost_was_sent_once_and_is_found_again(
     vendors.post(BOOKINGS).mock(side_effect=take)
     vendors.get(BOOKINGS).mock(side_effect=lambda _: httpx.Response(200, json=page(*rows)))
     with pytest.raises(AmbiguousWriteError) as caught:
-        await st.create_booking(5101, BOOKING)
+        await st.create_booking(77, BOOKING)
     assert len(rows) == 1, "never repeated here: only the ledger may decide"
-    assert [one.id for one in await st.list_bookings_by_external_id(5101, "Qr090211")] == [77001]
+    assert [one.id for one in await st.list_bookings_by_external_id(77, "Qr090211")] == [77001]
     assert "robin@example.com" not in str(caught.value)
 
 
@@ -86,7 +86,7 @@ async def test_what_a_failed_booking_means(
 ) -> None:
     route = vendors.post(BOOKINGS).mock(side_effect=[reply])
     with pytest.raises(VendorError) as caught:
-        await st.create_booking(5101, BOOKING)
+        await st.create_booking(77, BOOKING)
     assert caught.type is meaning
     assert route.call_count == 1
 
@@ -95,7 +95,7 @@ async def test_a_refusal_names_the_field_and_nobody(st: ServiceTitan, vendors: r
     refusal = {"title": "Robin Sample (robin@example.com) cannot be booked", "errors": {"campaignId": ["not active"]}}
     vendors.post(BOOKINGS).respond(400, json=refusal)
     with pytest.raises(RejectedError) as caught:
-        await st.create_booking(5101, BOOKING)
+        await st.create_booking(77, BOOKING)
     assert "campaignId: not active" in str(caught.value)
     assert "Robin" not in str(caught.value)
     assert "@example.com" not in str(caught.value)
@@ -108,7 +108,7 @@ async def test_only_bookings_that_show_our_key_are_found(st: ServiceTitan, vendo
             booking_row(id=1, externalId="Qr09021"), booking_row(id=2, externalId=" Qr090211 "), booking_row(id=3)
         )
     )
-    assert [one.id for one in await st.list_bookings_by_external_id(5101, "Qr090211 ")] == [2, 3]
+    assert [one.id for one in await st.list_bookings_by_external_id(77, "Qr090211 ")] == [2, 3]
     assert route.calls[0].request.url.params["externalId"] == "Qr090211"
 
 
@@ -117,7 +117,7 @@ async def test_a_blank_key_finds_nothing_and_asks_nothing(
     st: ServiceTitan, vendors: respx.MockRouter, blank: str
 ) -> None:
     route = vendors.get(BOOKINGS).respond(json=page(booking_row()))
-    assert await st.list_bookings_by_external_id(5101, blank) == ()
+    assert await st.list_bookings_by_external_id(77, blank) == ()
     assert not route.called
 
 
@@ -127,7 +127,7 @@ async def test_all_pages_are_looked_through_for_our_key(st: ServiceTitan, vendor
         return httpx.Response(200, json=page(booking_row(id=number), has_more=number < 3))
 
     vendors.get(BOOKINGS).mock(side_effect=bookings)
-    assert [one.id for one in await st.list_bookings_by_external_id(5101, "Qr090211")] == [1, 2, 3]
+    assert [one.id for one in await st.list_bookings_by_external_id(77, "Qr090211")] == [1, 2, 3]
 
 
 async def test_no_booking_is_missed_while_bookings_change_under_the_reading(
@@ -152,7 +152,7 @@ async def test_no_booking_is_missed_while_bookings_change_under_the_reading(
         return httpx.Response(200, json=page(*rows[begin : begin + 200], has_more=begin + 200 < len(rows)))
 
     vendors.get(BOOKINGS).mock(side_effect=bookings)
-    seen = [booking.id async for rows in st.list_bookings(5101, SINCE) for booking in rows]
+    seen = [booking.id async for rows in st.list_bookings(77, SINCE) for booking in rows]
     assert sorted(seen) == sorted([*range(1, 501), 1]), "each once, the changed one once more"
     assert set(asked) == {"+ModifiedOn"}
 
@@ -166,33 +166,33 @@ async def test_more_than_a_page_of_bookings_of_one_moment_are_all_read(
         return httpx.Response(200, json=page(*rows, has_more=number < 3))
 
     vendors.get(BOOKINGS).mock(side_effect=bookings)
-    assert [booking.id async for rows in st.list_bookings(5101, SINCE) for booking in rows] == list(range(410))
+    assert [booking.id async for rows in st.list_bookings(77, SINCE) for booking in rows] == list(range(410))
 
 
 async def test_the_boundary_is_asked_for_inclusively_in_utc(st: ServiceTitan, vendors: respx.MockRouter) -> None:
     route = vendors.get(BOOKINGS).respond(json=page())
     since = datetime.fromisoformat("2026-09-01T05:00:00.000001-05:00")
-    assert [rows async for rows in st.list_bookings(5101, since)] == []
+    assert [rows async for rows in st.list_bookings(77, since)] == []
     assert route.calls[0].request.url.params["modifiedOnOrAfter"] == "2026-09-01T10:00:00.000001Z"
 
 
 async def test_one_booking_says_what_became_of_it(st: ServiceTitan, vendors: respx.MockRouter) -> None:
     row = booking_row(status="Converted", jobId=48213, modifiedOn="2026-09-01T11:00:00.1234567Z")
     vendors.get(f"{BOOKINGS}/77001").respond(json=row)
-    booking = await st.get_booking(5101, 77001)
+    booking = await st.get_booking(77, 77001)
     assert (booking.status, booking.job_id) == ("Converted", 48213)
     assert booking.modified_on == datetime(2026, 9, 1, 11, 0, 0, 123456, tzinfo=UTC)
 
 
 async def test_a_status_we_have_never_heard_of_is_read_as_it_is(st: ServiceTitan, vendors: respx.MockRouter) -> None:
     vendors.get(f"{BOOKINGS}/77001").respond(json=booking_row(status="On Ice"))
-    assert (await st.get_booking(5101, 77001)).status == "On Ice"
+    assert (await st.get_booking(77, 77001)).status == "On Ice"
 
 
 async def test_a_booking_that_is_not_there_is_not_found(st: ServiceTitan, vendors: respx.MockRouter) -> None:
     vendors.get(f"{BOOKINGS}/77001").respond(404)
     with pytest.raises(NotFoundError):
-        await st.get_booking(5101, 77001)
+        await st.get_booking(77, 77001)
 
 
 async def test_only_jobs_that_name_the_booking_are_its_jobs(st: ServiceTitan, vendors: respx.MockRouter) -> None:
@@ -219,13 +219,13 @@ async def test_the_provider_tags_are_read_with_the_names_an_admin_gave(
     st: ServiceTitan, vendors: respx.MockRouter
 ) -> None:
     rows = (
-        {"id": 5101, "tagName": "Referral Factory", "description": "Referrals", "type": "V2Api", "active": True},
+        {"id": 77, "tagName": "Referral Factory", "description": "Referrals", "type": "V2Api", "active": True},
         {"id": 5102, "tagName": "Old website", "description": "", "type": "V1Api", "active": False},
     )
     vendors.get(f"{CRM}/booking-provider-tags").respond(json=page(*rows))
     tags = await st.list_booking_provider_tags()
     assert [(tag.id, tag.name, tag.active) for tag in tags] == [
-        (5101, "Referral Factory", True),
+        (77, "Referral Factory", True),
         (5102, "Old website", False),
     ]
 

@@ -25,7 +25,9 @@ async def run() -> RunReport:
 
 async def fill(counter: Counter, customers: int = 40, **shares: float) -> Any:
     await counter.tell("/referral-factory/switches", calls_per_minute=None)
-    return await counter.tell("/servicetitan/generate", customers=customers, seed=7, **({"shares": shares} if shares else {}))
+    return await counter.tell(
+        "/servicetitan/generate", customers=customers, seed=7, **({"shares": shares} if shares else {})
+    )
 
 
 def writes(calls: list[str]) -> list[str]:
@@ -40,9 +42,7 @@ def to_the_program(calls: list[str]) -> list[str]:
 async def in_fields(counter: Counter, name: str = FIELD) -> dict[int, str]:
     """What customers have in a custom field."""
     customers = (await counter.state())["servicetitan"]["customers"]
-    return {
-        one["id"]: field["value"] for one in customers for field in one["customFields"] if field["name"] == name
-    }
+    return {one["id"]: field["value"] for one in customers for field in one["customFields"] if field["name"] == name}
 
 
 async def links(counter: Counter) -> dict[int, str]:
@@ -99,7 +99,9 @@ async def with_email(counter: Counter) -> int:
     """Return an active customer that has a usable e-mail."""
     state = (await counter.state())["servicetitan"]
     usable = {one["customerId"] for one in state["contacts"] if one["value"].endswith("@example.com")}
-    return max(one["id"] for one in state["customers"] if one["id"] in usable and one["active"] and not one["doNotMail"])
+    return max(
+        one["id"] for one in state["customers"] if one["id"] in usable and one["active"] and not one["doNotMail"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -265,5 +267,3 @@ async def test_before_the_first_sync_people_are_told_what_to_switch_off(counter:
     mine = [one for one in told if one.description and "not written into ServiceTitan" in one.description]
     assert mine
     assert all(name in str(mine[-1].data) for name in ("Welcome Email", "Welcome Email (API)", "Reminder"))
-
-

@@ -105,7 +105,7 @@ async def test_bookings_their_jobs_and_who_hears_of_them_are_shown(shop: Shop) -
         "externalId": "Qr090211",
         "contacts": [{"type": "Email", "value": "robin@example.com"}],
     }
-    made = (await shop.st("POST", "crm", "/booking-provider/5101/bookings", json=body)).json()
+    made = (await shop.st("POST", "crm", "/booking-provider/77/bookings", json=body)).json()
     hook = {"url": "http://127.0.0.1:9/hooks/servicetitan/secret-token", "types": ["tn.jpm.job-completed"]}
     await shop.people("/servicetitan/webhooks", hook)
     told = await shop.people(f"/servicetitan/bookings/{made['id']}/convert", {"jobs": 2})
