@@ -17,6 +17,11 @@ from phonenumbers import Leniency, PhoneNumber, PhoneNumberFormat, ValidationRes
 
 _EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+")
 _BARE_PHONE = re.compile(r"(?<!\d)\(?([2-9]\d{2})\)?[\s.-]*([2-9]\d{2})[\s.-]*(\d{4})(?!\d)")
+_PLAIN_PHONE = re.compile(
+    r"([2-9][0-9]{2})(?:-([2-9][0-9]{2})-|\.([2-9][0-9]{2})\.| ([2-9][0-9]{2})[ -]|([2-9][0-9]{2}))([0-9]{4})"
+    r"|\(([2-9][0-9]{2})\) ?([2-9][0-9]{2})-([0-9]{4})"
+)
+"""A US number as people write it, and nothing else."""
 _NANP = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
 _APOSTROPHES = re.compile("['\u2018\u2019\u201b\u02bc\u02b9`\u00b4\u2032]")
 _NUMBER_SIGN = re.compile(r"\bn[\u00b0\u00ba]", re.IGNORECASE)
@@ -132,7 +137,10 @@ class PlaceKey:
 
 def email_key(text: str) -> str:
     """Fold an e-mail: case and outer blanks do not count (OI-8). Empty when there is no e-mail in it (OI-18)."""
-    clean = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
+    if text.isascii():
+        clean = text.lower().strip()
+    else:
+        clean = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
     return clean if _EMAIL.fullmatch(clean) else ""
 
 
@@ -151,6 +159,10 @@ def phone_keys(*texts: str) -> frozenset[str]:
 
 
 def _phones_in(text: str) -> list[str]:
+    plain = _PLAIN_PHONE.fullmatch(text)
+    if plain is not None:  # most are, and looking for numbers in a text takes forty times as long
+        key = "+1" + "".join(filter(None, plain.groups()))
+        return [key] if len(set(key[2:])) > 1 else []
     clean = unicodedata.normalize("NFKC", text)
     found = [match.number for match in phonenumbers.PhoneNumberMatcher(clean, "US", leniency=Leniency.POSSIBLE)]
     keys = [_phone_key(number) for number in found]
@@ -249,6 +261,8 @@ def _words(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """Fold case and drop marks. Twice: folding case can set marks free, and taking apart can set capitals free."""
+    if text.isascii():
+        return text.lower()
     for _ in range(2):
         apart = unicodedata.normalize("NFKD", text.casefold())
         text = "".join(sign for sign in apart if not unicodedata.combining(sign)).translate(_PLAIN)

@@ -45,6 +45,11 @@ def days(count: int | None) -> str:
     return "1 day" if count == 1 else f"{count} days"
 
 
+def customers(count: int) -> str:
+    """Write a number of customers, such as "1 customer" or "1,200 customers"."""
+    return "1 customer" if count == 1 else f"{count:,} customers"
+
+
 def branch_label(stock: BranchStock) -> str:
     """Write a branch as people know it, such as "601 Birmingham"."""
     return one_line(f"{stock.branch} {stock.name}")

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from prefect import flow
@@ -32,8 +33,15 @@ from tasks.bookings import PROVIDER, ProviderError, book, notices_of, read_campa
 from tasks.contact_index import refresh_contact_index, refresh_location_contacts
 from tasks.house import House, open_house
 from tasks.qualify import qualify, read_rewards, rewards_are_due_for_reading
-from tasks.referral_follow import follow_bookings, follow_jobs, judge_again, note_heard
-from tasks.referred_people import PROCESS, TakenIn, kinds_on, record_of, take_in_campaign, take_in_named
+from tasks.referral_follow import (
+    ITS_BOOKING,
+    follow_bookings,
+    follow_held,
+    follow_jobs,
+    judge_again,
+    note_heard,
+)
+from tasks.referred_people import PROCESS, UNREADABLE, TakenIn, kinds_on, record_of, take_in_campaign, take_in_named
 
 VENDORS = ("Referral Factory", "ServiceTitan")
 
@@ -79,6 +87,7 @@ class Desk:
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     provider: ProviderError | None = None
     """ServiceTitan refuses the booking provider: nobody is booked in this pass."""
+    began: datetime = field(default_factory=utc_now)
 
     async def read(self, campaign_id: int) -> tuple[Campaign, TenantOptions]:
         """Return what a campaign books with. Raises HeldError, each time the same, when it cannot be read."""
@@ -110,7 +119,6 @@ class Desk:
 async def _pass(desk: Desk) -> None:
     shop = desk.house.shop.name
     # 1. Who signed up since the last pass: whom deliveries name, and whom the campaigns' lists have.
-    began = utc_now()
     await _note_unreadable(desk, await take_in_named(shop))
     for campaign_id in desk.campaigns:
         await _take_in(desk, campaign_id)
@@ -118,9 +126,8 @@ async def _pass(desk: Desk) -> None:
     await _book_due(desk)
     # 3. What became of the bookings, and of the jobs they turned into.
     await _judge_changed_rules(desk)
-    await follow_bookings(shop)
-    await follow_jobs(shop)
-    await note_heard(shop, began.isoformat())
+    await _follow(desk)
+    await note_heard(shop, desk.began.isoformat())
     # 4. Leads whose booking was won are qualified, once.
     was_qualified = await _qualify_due(desk)
     # 5. What the program says of their rewards.
@@ -135,17 +142,19 @@ async def _may_run(house: House, report: RunReport, campaigns: Sequence[Campaign
     house.shop.need_servicetitan()
     if not await may_move(house, report, *REFERRALS):
         return False
-    if not campaigns:
+    # Who was booked before it was switched off is followed on.
+    is_on = bool(campaigns) or await house.books.referred.oldest_followed(house.shop.name) is not None
+    if not is_on:
         report.add(PROCESS, "skipped", "Bookings are switched on in no campaign of the shop file.")
-    return bool(campaigns)
+    return is_on
 
 
 async def _take_in(desk: Desk, campaign_id: int) -> None:
     record = f"campaign {campaign_id}"
     try:
         taken = await take_in_campaign(desk.house.shop.name, campaign_id)
-    except RejectedError as error:
-        await _hold(desk, record, HeldError(error.message, error.fix))
+    except (RejectedError, ContractError) as error:
+        await _hold(desk, record, _as_held(error))
         return
     await desk.house.books.held.release(desk.house.shop.name, PROCESS, record)
     await _note_unreadable(desk, taken)
@@ -154,7 +163,7 @@ async def _take_in(desk: Desk, campaign_id: int) -> None:
 async def _note_unreadable(desk: Desk, taken: TakenIn) -> None:
     for one in taken.unreadable:
         fix = "Look at the person in Referral Factory; it comes again by itself once it can be read."
-        error = HeldError(f"Referral Factory shows this person in a form we cannot read: {one.why}.", fix)
+        error = HeldError(f"Referral Factory shows this person in a form we cannot read: {one.why}.", fix, UNREADABLE)
         await _hold(desk, record_of(one.id) if one.id else "a person without an id", error)
 
 
@@ -197,7 +206,7 @@ async def _book(desk: Desk, row: ReferredRow) -> bool:
         await _hold(desk, f"campaign {row.campaign_id}", error)
         return False
     try:
-        made = await book(shop, row.user_id, options, campaign)
+        made = await book(shop, row.user_id, options, campaign, has_waited=row.created_at < desk.began)
     except ProviderError as error:
         desk.provider = error
         await _hold(desk, PROVIDER, error)
@@ -218,7 +227,8 @@ async def _book(desk: Desk, row: ReferredRow) -> bool:
     for one in (record, PROVIDER, f"campaign {row.campaign_id}"):
         await house.books.held.release(shop, PROCESS, one)
     said = f"booking {made.booking}" if made.booking else made.why
-    desk.report.add(record, made.stage.value, " ".join([said, *made.notices]))
+    outcome = ReferralStage.IGNORED if made.stage is ReferralStage.GONE else made.stage
+    desk.report.add(record, outcome.value, " ".join([said, *made.notices]))
     return True
 
 
@@ -234,7 +244,7 @@ async def _together(work: Iterable[Coroutine[Any, Any, bool]]) -> list[bool]:
 async def _judge_changed_rules(desk: Desk) -> None:
     """A rule that a person has changed counts for everybody who is followed, from the next pass on (RF-64)."""
     shop, cursors = desk.house.shop.name, desk.house.books.cursors
-    for campaign in desk.campaigns.values():
+    for campaign in desk.house.shop.need_referral_factory().campaigns:
         rule = (campaign.leads.qualify_when, campaign.leads.wanted_status, campaign.leads.qualify_existing)
         fingerprint = hashlib.sha256(repr(rule).encode()).hexdigest()[:16]
         name = f"referral_factory/{campaign.id}/rule"
@@ -243,6 +253,23 @@ async def _judge_changed_rules(desk: Desk) -> None:
             if known is not None:
                 await judge_again(shop, campaign.id)
             await cursors.set(shop, name, fingerprint)
+
+
+async def _follow(desk: Desk) -> None:
+    """Follow bookings, then jobs: what keeps one of the lists from being read does not stop the other."""
+    shop, held = desk.house.shop.name, desk.house.books.held
+    for record, follow in (("changed bookings", follow_bookings), ("changed jobs", follow_jobs)):
+        try:
+            await follow(shop)
+        except (RejectedError, ContractError) as error:
+            if desk.provider is None:
+                await _hold(desk, record, _as_held(error))
+        else:
+            await held.release(shop, PROCESS, record)
+    await follow_held(shop)
+    for entry in await held.list(shop, process=PROCESS):
+        if entry.record.endswith(ITS_BOOKING):
+            desk.report.add(entry.record, "held", f"{entry.reason} {entry.fix}")
 
 
 async def _qualify_due(desk: Desk) -> bool:

@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State
 from decisions.campaign_mails import MAILS, WHERE_OFF, notice
 from decisions.contact_map import plan_mapping
 from decisions.referral_sync import how_to_go_on
+from decisions.words import customers
 from flows.access import AWAY, REFERRALS, how_it_ended, may_move, note_away, note_back
 from flows.link_write_back import write_links_back
 from flows.running import finish
@@ -27,6 +28,7 @@ from models.shop import CampaignSettings
 from tasks.contact_index import refresh_contact_index
 from tasks.contact_sync import PROCESS, Pace, PageDone, check_campaign, has_begun, once_cursor, read_mark, sync_page
 from tasks.house import House, open_house
+from tasks.referral_calls import referral_calls
 
 VENDORS = ("Referral Factory", "ServiceTitan")
 
@@ -48,7 +50,7 @@ async def contact_sync(shop: str) -> State[Any]:
         if await _may_run(house, report, campaigns):
             try:
                 # 1. What changed at customers and their contacts since the last pass.
-                await refresh_contact_index(shop)
+                await refresh_contact_index(shop, with_locations=False)
                 for campaign in campaigns:
                     await _sync(house, campaign, report)
             except AWAY as error:
@@ -112,15 +114,16 @@ async def _pages(house: House, campaign: CampaignSettings) -> list[PageDone]:
     run, done = uuid4().hex, list[PageDone]()
     artifact: UUID | None = None
     # Disconnecting stops a sync that is under way: its next call raises DisconnectedError (RF-67).
-    while not done or not done[-1].is_last:
-        page = await sync_page(shop, campaign.id, len(done) + 1, run)
-        done.append(page)
-        pace.add(page.customers)
-        if page.customers:
-            words = f"Campaign {campaign.id}: {pace.in_words()}"
-            artifact = await show_progress(
-                artifact_key("contact-sync", str(campaign.id)), words, pace.percent, artifact
-            )
+    async with referral_calls(house, campaign.id, run):
+        while not done or not done[-1].is_last:
+            page = await sync_page(shop, campaign.id, len(done) + 1, run)
+            done.append(page)
+            pace.add(page.customers)
+            if page.customers:
+                words = f"Campaign {campaign.id}: {pace.in_words()}"
+                artifact = await show_progress(
+                    artifact_key("contact-sync", str(campaign.id)), words, pace.percent, artifact
+                )
     return done
 
 
@@ -179,8 +182,8 @@ async def _hold_customers(house: House, campaign: CampaignSettings, counts: Sync
         await house.books.held.release(shop, PROCESS, record)
         return
     said = [
-        *([f"Referral Factory refused {refused:,} customers."] if refused else []),
-        *([f"{taken:,} keep an old link, because their new e-mail is another person's."] if taken else []),
+        *([f"Referral Factory refused {customers(refused)}."] if refused else []),
+        *([f"An old link stays with {customers(taken)} whose new e-mail is another person's."] if taken else []),
     ]
     await house.books.held.hold(
         shop,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from decisions.words import customers
 from flows.access import AWAY, note_away
 from flows.showing import artifact_key, show_progress
 from models.connection import Vendor
@@ -14,6 +15,9 @@ from tasks.connections import is_connected
 from tasks.contact_sync import PROCESS, Pace
 from tasks.house import House
 from tasks.link_write_back import LinksWritten, find_link_field, write_links
+
+MOST_COUNTED = 1_000
+"""Customers whose link could not be written that the held list counts."""
 
 
 async def write_links_back(house: House, campaign: CampaignSettings, report: RunReport) -> bool:
@@ -74,14 +78,14 @@ async def _tell(house: House, campaign: CampaignSettings, report: RunReport, don
     wrote, there, failed, unknown = (
         sum(getattr(page, name) for page in done) for name in ("wrote", "there", "failed", "unknown")
     )
-    left = len(await house.books.referrals.unwritten(shop, campaign.id, limit=1_000))
+    left = len(await house.books.referrals.unwritten(shop, campaign.id, limit=MOST_COUNTED))
     if left:
-        some = f"{left:,}" if left < 1_000 else "1,000 or more"  # noqa: PLR2004  the limit above
+        some = customers(left) if left < MOST_COUNTED else f"{customers(left)} or more"
         await house.books.held.hold(
             shop,
             PROCESS,
             record,
-            reason=f"The links of {some} customers could not be written into ServiceTitan.",
+            reason=f"The links of {some} could not be written into ServiceTitan.",
             fix=f"`truckroll report links --shop {shop} --campaign {campaign.id}` says why of each. "
             "When it is mended, retry what is held.",
         )

@@ -216,9 +216,6 @@ class Effects:
         return await PageWriter(self._store, self._rows, self._settle_s, items, create, find).write()
 
     async def _claim_patiently(self, write: _Write[R], wait_s: float) -> Claim:
-        known = await self.status(write.key)
-        if known is not None and known.status == DONE:
-            return Finished(known.reference)
         clock = asyncio.get_running_loop().time
         until, pause_s = clock() + wait_s, 0.02
         while True:

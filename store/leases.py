@@ -26,9 +26,13 @@ from store.waiting import renewed
 class Lease:
     """A lease in hand. `is_lost` turns true when it could not be renewed in time and another worker took it."""
 
-    key: str
+    keys: tuple[str, ...]
     token: str
     is_lost: bool = False
+
+
+class _TakenError(Exception):
+    """Another live worker holds one of the keys: the transaction that found out leaves no trace."""
 
 
 class Leases:
@@ -39,19 +43,19 @@ class Leases:
         self._now = now
 
     @asynccontextmanager
-    async def hold(self, key: str, *, ttl_s: float = 60, wait_s: float = 0) -> AsyncIterator[Lease]:
-        """Hold `key` for the block; it is renewed in the background, and free again at the end.
+    async def hold(self, *keys: str, ttl_s: float = 60, wait_s: float = 0) -> AsyncIterator[Lease]:
+        """Hold `keys`, all or none of them, for the block; renewed in the background, and free again at the end.
 
         A worker that died on this machine is replaced at once, one elsewhere after its `ttl_s` seconds.
-        Raises: BusyError when another live worker still holds it after `wait_s` seconds.
+        Raises: BusyError when another live worker still holds one of them after `wait_s` seconds.
         """
-        lease = Lease(key, Owner.current().claim())
+        lease = Lease(tuple(sorted(set(keys))), Owner.current().claim())
         await self._take_patiently(lease, timedelta(seconds=ttl_s), wait_s)
 
         async def renew() -> bool:
             until = self._now() + timedelta(seconds=ttl_s)
             statement = update(LeaseRow).where(*_is(lease)).values(expires_at=until)
-            lease.is_lost = not await self._store.run(lambda session: changed(session, statement))
+            lease.is_lost = await self._store.run(lambda session: changed(session, statement)) < len(lease.keys)
             return not lease.is_lost
 
         try:
@@ -70,21 +74,24 @@ class Leases:
         until, pause_s = clock() + wait_s, 0.02
         while not await self._take(lease, ttl):
             if clock() >= until:
-                raise BusyError(f"{lease.key} is being worked on.", "It is picked up again by itself.")
+                raise BusyError(f"{' and '.join(lease.keys)} is being worked on.", "It is picked up again by itself.")
             await asyncio.sleep(min(pause_s, until - clock()))
             pause_s = min(pause_s * 1.5, 0.5)
 
     async def _take(self, lease: Lease, ttl: timedelta) -> bool:
         def take(session: Session) -> bool:
             until = self._now() + ttl
-            if insert_new(session, LeaseRow, [{"key": lease.key, "owner": lease.token, "expires_at": until}]):
+            fresh = [{"key": key, "owner": lease.token, "expires_at": until} for key in lease.keys]
+            if insert_new(session, LeaseRow, fresh) == len(fresh):
                 return True
-            row = session.scalars(
-                select(LeaseRow).where(col(LeaseRow.key) == lease.key).with_for_update()
-            ).one_or_none()
-            if row is None or self._is_held(row):
-                return False
-            row.owner, row.expires_at = lease.token, until
+            rows = session.scalars(
+                select(LeaseRow).where(col(LeaseRow.key).in_(lease.keys)).order_by(col(LeaseRow.key)).with_for_update()
+            ).all()
+            others = [row for row in rows if row.owner != lease.token]
+            if len(rows) < len(lease.keys) or any(self._is_held(row) for row in others):
+                raise _TakenError
+            for row in others:
+                row.owner, row.expires_at = lease.token, until
             return True
 
         def give_back(taken: Future[bool]) -> None:
@@ -94,6 +101,8 @@ class Leases:
         handed_over = self._store.submit(take)
         try:
             return await asyncio.shield(asyncio.wrap_future(handed_over))
+        except _TakenError:
+            return False
         except asyncio.CancelledError:
             handed_over.add_done_callback(give_back)
             raise
@@ -103,7 +112,7 @@ class Leases:
 
 
 def _is(lease: Lease) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return (col(LeaseRow.key) == lease.key, col(LeaseRow.owner) == lease.token)
+    return (col(LeaseRow.key).in_(lease.keys), col(LeaseRow.owner) == lease.token)
 
 
 def _free(session: Session, lease: Lease) -> None:

@@ -90,6 +90,26 @@ class Referrals:
 
         return await self._store.run(write)
 
+    async def take_up(self, shop: str, campaign_id: int, run: str) -> int:
+        """Let a sync come to whatever another one left without an answer; return how many customers that are."""
+        left = and_(
+            *_users(shop, campaign_id),
+            col(ReferralUserRow.state) == UserState.PENDING.value,
+            col(ReferralUserRow.run) != run,
+        )
+
+        def write(session: Session) -> int:
+            take_turn(session, f"{shop}/referrals/{campaign_id}")
+            owners = select(col(ReferralUserRow.owner)).where(left, col(ReferralUserRow.owner).is_not(None))
+            keys = select(col(ReferralUserRow.email_key)).where(left)
+            theirs = (*_customers(shop, campaign_id), col(ReferralCustomerRow.email_key).in_(keys))
+            whose = {number for number in session.scalars(owners) if number is not None}
+            whose.update(session.scalars(select(col(ReferralCustomerRow.customer)).where(*theirs)))
+            touch_in(session, shop, whose)
+            return len(whose)
+
+        return await self._store.run(write)
+
     async def finish(self, shop: str, campaign_id: int, outcomes: Iterable[Outcome]) -> None:
         """Keep what came of calls, in one transaction. A call that is not told of stays pending."""
         told = list(outcomes)
@@ -511,8 +531,9 @@ class _Results(_Tables):
                 self._gone.add(call.key)
                 self._again.add(call.draft.customer)
             case NotSent(call):
-                # Whatever else was intended may have been written by an earlier sync.
+                # Whatever else was intended may have been written by an earlier sync: it stays pending.
                 self._gone.update([call.draft.key] if isinstance(call, Create) else [])
+                self._again.add(call.draft.customer)
 
     def _link(self, user_id: int, code: str, url: str) -> dict[str, Any]:
         return {

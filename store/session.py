@@ -44,6 +44,10 @@ class Store:
         reader = engine.execution_options(read_only=True, postgresql_readonly=engine.dialect.name == "postgresql")
         self._reading = sessionmaker(reader, class_=Session, expire_on_commit=False)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        # SQLite has one writer at a time. Several threads of ours would only wait for each other's lock, in steps of
+        # milliseconds, where one goes from transaction to transaction.
+        is_sqlite = engine.dialect.name == "sqlite"
+        self._writers = ThreadPoolExecutor(1, thread_name_prefix="store-writer") if is_sqlite else self._threads
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -84,10 +88,11 @@ class Store:
 
     def submit(self, fn: Callable[[Session], T]) -> Future[T]:
         """Hand `fn` over to a thread, as `run` does, without waiting for it."""
-        return self._threads.submit(self._repeat, fn, self.transaction)
+        return self._writers.submit(self._repeat, fn, self.transaction)
 
     def close(self) -> None:
         """Finish what was handed over, then close every connection."""
+        self._writers.shutdown(wait=True)
         self._threads.shutdown(wait=True)
         self.engine.dispose()
 
@@ -137,12 +142,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that begins by reading and writes later can be refused half-way whatever the busy timeout;
     # one that begins as a writer waits its turn at the door.
-    if connection.get_execution_options().get("read_only"):
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-        connection.exec_driver_sql("BEGIN")
-    else:
-        connection.exec_driver_sql("PRAGMA query_only = OFF")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = bool(connection.get_execution_options().get("read_only"))
+    if connection.info.get("reads") is not reads:
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reads else 'OFF'}")
+        connection.info["reads"] = reads
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _may_try_again(error: DBAPIError) -> bool:

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy.orm import Session
-
 from connectors.servicetitan.bookings_schemas import Booking, NewBooking
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.crm_schemas import NewAddress, NewContact
@@ -23,9 +21,11 @@ from decisions.booking_map import (
     setting_notices,
 )
 from decisions.contact_keys import email_index_keys, location_email_keys
+from decisions.people import email_key
+from decisions.sign_ups import with_kind
 from decisions.words import as_sentence
 from models.booking import BookingDraft, CannotBook, Party, ReferralStage
-from models.errors import HeldError, NotFoundError, RejectedError
+from models.errors import ContractError, HeldError, NotFoundError, RejectedError
 from models.referral import Campaign, ReferralUser, UserKind
 from models.shop import CampaignSettings, SignUpSettings
 from models.tables import ReferredRow
@@ -73,26 +73,45 @@ class ProviderError(HeldError):
 
 
 @step("book lead {user_id}", looks_first=True)
-async def book(shop: str, user_id: int, options: TenantOptions, campaign: Campaign) -> Made:
+async def book(
+    shop: str, user_id: int, options: TenantOptions, campaign: Campaign, *, has_waited: bool = False
+) -> Made:
     """Make the booking of one person, once, ever; it is looked for by its external id first (FACTS section 4).
 
+    `has_waited`: the person was taken in by an earlier pass, and is read again: changed or deleted meanwhile counts.
     Raises: HeldError when only a person can help; ProviderError; TransientError; UnauthorizedError.
     """
     async with open_house(shop) as house:
         row = await house.books.referred.get(shop, user_id)
         if row is None or row.stage != ReferralStage.NEW:
             return Made(ReferralStage(row.stage) if row else ReferralStage.GONE)
-        return await _book(house, row, options, campaign)
+        is_begun = await house.books.effects.status(effect_key(row)) is not None
+        if has_waited and not is_begun:
+            row = await _as_they_are_now(house, row)
+            if row is None:
+                return Made(ReferralStage.GONE, why=_DELETED)
+        return await _book(house, row, options, campaign, is_begun=is_begun)
 
 
-async def _book(house: House, row: ReferredRow, options: TenantOptions, campaign: Campaign) -> Made:
+async def _as_they_are_now(house: House, row: ReferredRow) -> ReferredRow | None:
+    """Keep the person as the program tells it now, and return the row; None when it is deleted there."""
+    shop, referred = house.shop.name, house.books.referred
+    try:
+        user = with_kind(await house.referral_factory.get_user(row.user_id))
+    except NotFoundError:
+        await referred.update(shop, row.user_id, stage=ReferralStage.GONE, why=_DELETED)
+        return None
+    await referred.take_in(shop, [(user, email_key(user.email))])
+    return await referred.get(shop, row.user_id)
+
+
+async def _book(house: House, row: ReferredRow, options: TenantOptions, campaign: Campaign, *, is_begun: bool) -> Made:
     settings = sign_up_settings(campaign_settings(house, row.campaign_id), row.kind)
     if not settings.enabled:
         return await _leave_out(house, row, "It came in while the campaign's bookings were switched off.")
     await _refuse_rival(house, row)
-    status = await house.books.effects.status(effect_key(row))
     # What was found before the first attempt counts: afterwards the booking itself may have made a customer of them.
-    existing = tuple(row.customers) if status is not None else await recognise(house, row.email_key)
+    existing = tuple(row.customers) if is_begun else await recognise(house, row.email_key)
     if existing and settings.existing_contact == "nothing":
         return await _leave_out(house, row, "ServiceTitan has this e-mail already; the campaign books no such people.")
     user = person_of(row)
@@ -101,15 +120,17 @@ async def _book(house: House, row: ReferredRow, options: TenantOptions, campaign
     )
     if isinstance(drafted, CannotBook):
         raise HeldError(drafted.why, drafted.fix, drafted.field)
-    # What was begun goes on under the external id it was begun with, though the map may be another by now.
-    draft = drafted.draft.model_copy(update={"external_id": row.external_id or drafted.draft.external_id})
+    draft = drafted.draft
+    if is_begun:
+        # It goes on under the external id it was begun with, though the map may be another by now.
+        draft = draft.model_copy(update={"external_id": row.external_id})
     seen = await _make(house, row, draft, existing)
     await keep_booking(house, row.user_id, seen)
     return Made(ReferralStage.BOOKED, seen.id, notices=drafted.notices)
 
 
 async def _make(house: House, row: ReferredRow, draft: BookingDraft, existing: Sequence[int]) -> Booking:
-    provider, books, shop = booking_provider(house), house.books, house.shop.name
+    provider, books = booking_provider(house), house.books
     fresh: list[Booking] = []
 
     async def create() -> int:
@@ -121,20 +142,23 @@ async def _make(house: House, row: ReferredRow, draft: BookingDraft, existing: S
         fresh.extend(found)
         return found[0].id if found else None
 
-    def intend(session: Session) -> None:
-        books.referred.update_in(
-            session,
-            shop,
-            row.user_id,
-            external_id=draft.external_id,
-            is_existing=bool(existing),
-            customers=list(existing),
-            job_fields=[list(one) for one in draft.job_fields],
-        )
-
-    booking = await books.effects.once(
-        effect_key(row), create=create, find=find, codec=ID, intent=intend, look_first=True, wait_s=5
+    # Not an intent of the ledger: after an attempt that surely wrote nothing, what is so now counts.
+    await books.referred.update(
+        house.shop.name,
+        row.user_id,
+        external_id=draft.external_id,
+        is_existing=bool(existing),
+        customers=list(existing),
+        job_fields=[list(one) for one in draft.job_fields],
     )
+    try:
+        booking = await books.effects.once(
+            effect_key(row), create=create, find=find, codec=ID, look_first=True, wait_s=5
+        )
+    except RejectedError as refused:
+        if await _is_of_all(house, provider, refused):
+            raise _provider_error(provider, refused) from None
+        raise
     known = [one for one in fresh if one.id == booking]
     # An earlier pass made it, and it may have moved on since.
     return known[-1] if known else await house.servicetitan.get_booking(provider, booking)
@@ -142,15 +166,11 @@ async def _make(house: House, row: ReferredRow, draft: BookingDraft, existing: S
 
 async def _find(house: House, row: ReferredRow, external_id: str) -> list[Booking]:
     """Return our booking with this external id. Raises HeldError when it is another person's; ProviderError."""
+    provider = booking_provider(house)
     try:
-        found = await house.servicetitan.list_bookings_by_external_id(booking_provider(house), external_id)
+        found = await house.servicetitan.list_bookings_by_external_id(provider, external_id)
     except RejectedError as refused:
-        raise ProviderError(
-            f"ServiceTitan refuses booking provider {booking_provider(house)}: {refused.message}",
-            "Correct [servicetitan] booking_provider: the id of the tag picked when the app was connected "
-            "(Settings > Integrations > Booking Provider Tags). Nobody is lost: all are booked then.",
-            "servicetitan.booking_provider",
-        ) from None
+        raise _provider_error(provider, refused) from None
     others = await house.books.referred.of_records(house.shop.name, bookings=[one.id for one in found])
     taken = {one.booking for one in others if one.user_id != row.user_id}
     free = sorted((one for one in found if one.id not in taken), key=lambda one: one.id)
@@ -161,6 +181,26 @@ async def _find(house: House, row: ReferredRow, external_id: str) -> list[Bookin
             "map.external_id",
         )
     return free
+
+
+async def _is_of_all(house: House, provider: int, refused: RejectedError) -> bool:
+    """Tell whether a booking was refused for a reason that is everybody's: the right, or the provider (RF-S6)."""
+    if refused.status in _OF_ALL:
+        return True
+    try:
+        tags = await house.servicetitan.list_booking_provider_tags()
+    except RejectedError:
+        return False
+    return all(tag.id != provider or not tag.active for tag in tags)
+
+
+def _provider_error(provider: int, refused: RejectedError) -> ProviderError:
+    return ProviderError(
+        f"ServiceTitan refuses booking provider {provider}: {refused.message}",
+        "Correct [servicetitan] booking_provider: the id of the tag picked when the app was connected "
+        "(Settings > Integrations > Booking Provider Tags). Nobody is lost: all are booked then.",
+        "servicetitan.booking_provider",
+    )
 
 
 async def recognise(house: House, email_key: str) -> tuple[int, ...]:
@@ -194,8 +234,8 @@ async def _referrer(house: House, user: ReferralUser, settings: SignUpSettings) 
         return None
     try:
         return await house.referral_factory.get_user(user.referrer_id)
-    except NotFoundError:
-        return None
+    except (RejectedError, ContractError):
+        return None  # deleted, or in a form we cannot read
 
 
 async def _leave_out(house: House, row: ReferredRow, why: str) -> Made:
@@ -252,6 +292,11 @@ def new_booking(draft: BookingDraft) -> NewBooking:
         }
     )
 
+
+_DELETED = "Deleted in Referral Factory before a booking was made."
+
+_OF_ALL = {403, 404, 405}
+"""Statuses of a refused create that cannot be about the person: nothing in its address is."""
 
 _SAME = {
     "source",

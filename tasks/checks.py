@@ -71,32 +71,31 @@ async def _check_referrals(house: House, settings: ReferralFactorySettings) -> l
             lines.append(wrong(what, error.message, error.fix))
         else:
             lines.append(found(what, f"{campaign.name}, with every field that is mapped"))
-            lines += [advice(f"{what}: {mail.name}", f"{_OF_PEOPLE}: {mail.why}", WHERE_OFF) for mail in MAILS]
-        lines += await _check_custom_fields(house, what, settled.contact_sync)
+            lines += [advice(what, f"its mail {mail.name} {_OF_PEOPLE}: {mail.why}", WHERE_OFF) for mail in MAILS]
+            lines += await _check_custom_fields(house, what, settled.contact_sync)
     return lines
 
 
 async def _check_custom_fields(house: House, what: str, sync: ContactSyncSettings) -> list[CheckLine]:
     """Look for the customer custom fields that the campaign reads from and writes links to; say where links go."""
-    told = [advice(f"{what}: links", notice(sync.write_link_to))]
+    told = [advice(what, notice(sync.write_link_to))]
     field = sync.write_link_to.strip()
     if not field and not any(value.strip().startswith(CUSTOM_VALUE) for value in sync.map.values()):
         return told
-    where = f"{what}: custom fields"
     try:
         kinds = await read_field_kinds(house)
     except TruckrollError as error:
-        return [*told, wrong(where, error.message, error.fix)]
+        return [*told, wrong(what, error.message, error.fix)]
     read_only = sync.model_copy(update={"write_link_to": ""})
     faults = unknown_custom_fields(read_only, [kind.name for kind in kinds])
-    told += [wrong(where, fault, "Correct contact_sync.map in the shop file.") for fault in faults]
+    told += [wrong(what, fault, "Correct contact_sync.map in the shop file.") for fault in faults]
     if field:
         try:
             chosen = choose_field(field, kinds)
         except HeldError as error:
-            told.append(wrong(where, error.message, error.fix))
+            told.append(wrong(what, error.message, error.fix))
         else:
-            told.append(found(where, f'"{chosen.name}" takes the links (id {chosen.id})'))
+            told.append(found(what, f'"{chosen.name}" takes the links (id {chosen.id})'))
     return told
 
 

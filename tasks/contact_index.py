@@ -40,16 +40,18 @@ _Keep = Callable[[House, Sequence[Any]], Awaitable[None]]
 
 
 @step("refresh the contact index of {shop}")
-async def refresh_contact_index(shop: str) -> int:
+async def refresh_contact_index(shop: str, *, with_locations: bool = True) -> int:
     """Take in what changed at customers, their contacts and their locations since last time; return how many records.
 
+    A contact sync reads no locations; their feed goes on from its own place when somebody asks for it.
     Each feed's place is kept after each page: the first filling of a big tenant goes on where it was stopped. Changes
     of the last quarter of an hour come at once, and once more with the next call, which changes nothing.
     Raises: RejectedError when the app may not read a feed; UnauthorizedError; TransientError.
     """
     async with open_house(shop) as house:
+        feeds = _FEEDS if with_locations else _FEEDS[:2]
         # Not a task group: the other feeds end at a page's end, whatever becomes of one.
-        taken = await asyncio.gather(*(_take_in(house, feed) for feed in _FEEDS), return_exceptions=True)
+        taken = await asyncio.gather(*(_take_in(house, feed) for feed in feeds), return_exceptions=True)
         for outcome in taken:
             if isinstance(outcome, BaseException):
                 raise outcome

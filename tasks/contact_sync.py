@@ -1,58 +1,33 @@
 """The contact sync, a page of customers at a time: read what changed, decide, call, keep.
 
-A page's intents are kept before its first call and its results after them, so that a sync killed anywhere goes on with
+A page's intents are kept before its first call and results as they come, so that a sync killed anywhere goes on with
 what it knows: a call whose answer nobody kept is looked for, never repeated (DESIGN section 3). Source: CHECKLIST
 RF-30, RF-31, RF-40, RF-D3.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from connectors.referral_factory.client import ReferralFactory
 from decisions.contact_map import ContactMap, draft_of, plan_mapping, unknown_labels
-from decisions.referral_sync import TAKEN_FIX, TAKEN_WHY, decide_sync
-from models.contact_sync import (
-    Absent,
-    Adopt,
-    Call,
-    Create,
-    Gone,
-    Linked,
-    Look,
-    Mark,
-    NotSent,
-    Outcome,
-    Refused,
-    Taken,
-    Update,
-)
+from decisions.referral_sync import decide_sync
+from models.contact_sync import Adopt, ChangedPage, Create, Look, Mark, Update
 from models.errors import (
-    AmbiguousWriteError,
-    ContractError,
     HeldError,
     NotFoundError,
-    VendorError,
 )
-from models.referral import Campaign, Created, RefusedUser, UserChange
+from models.referral import Campaign
 from models.shop import CampaignSettings, ReferralFactorySettings
 from store import Books
 from tasks.house import House, open_house
+from tasks.referral_calls import referral_calls
 from tasks.step import step
 
 PROCESS = "contact-sync"
 
-PAGE = 500
-"""Customers of a page: half a minute to a minute under the vendor's limit."""
-
-IN_FLIGHT = 32
-"""Calls under way at once; the vendor's limit bounds them, and some take more than 25 seconds (FACTS section 8)."""
-
-KEPT_EVERY = 100
-"""Results kept together: so many answers at most are looked for again after a kill."""
+LEAST, MOST = 500, 5_000
+"""Customers of a page: `page_size`."""
 
 
 @dataclass(frozen=True)
@@ -104,26 +79,41 @@ async def read_campaign(house: House, campaign_id: int) -> Campaign:
 
 @step("sync page {number} of campaign {campaign_id}")
 async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageDone:  # noqa: ARG001  named in the task run
-    """Take the next page of changed customers to its end. The mark moves only past a page that is done.
+    """Take the next page of changed customers up. The mark moves past a page when its last call is under way.
 
-    `run` names this sync, unlike any other: what another one left unanswered is looked for first.
+    `run` names this sync, unlike any other: what another one left unanswered comes again, and is looked for. The last
+    page of a sync waits for every answer.
     Raises: TransientError, UnauthorizedError and RejectedError when the program takes nobody; what was done is kept.
     """
     async with open_house(shop) as house:
         mapping = plan_mapping(campaign_settings(house, campaign_id).contact_sync)
-        books, mark = house.books, await read_mark(house, campaign_id, mapping)
-        page = await books.contact_index.changed(shop, mark, limit=PAGE)
-        if not page.customers:
-            return PageDone(0, is_last=True)
-        drafts = [draft_of(customer, mapping) for customer in page.customers]
-        decisions = await books.referrals.begin(shop, campaign_id, drafts, decide_sync, run=run)
-        calls = [one for one in decisions if isinstance(one, Create | Adopt | Update | Look)]
-        caller = _Caller(house, campaign_id)
-        await caller.make(calls)
-        # Whose answer is missing comes again: the next sync looks for it.
-        await books.contact_index.touch(shop, caller.unanswered)
-        await _keep_mark(house, campaign_id, mapping, page.mark)
-        return PageDone(len(page.customers), is_last=len(page.customers) < PAGE, **caller.counted())
+        size = page_size(referral_settings(house).calls_per_minute)
+        async with referral_calls(house, campaign_id, run) as calls:
+            page = await _next_page(house, campaign_id, mapping, size)
+            is_last = len(page.customers) < size
+            if is_last:
+                # Who waits for a call under way would wait for ever: there is no page behind this one.
+                await calls.drain()
+                page = await _next_page(house, campaign_id, mapping, size)
+                is_last = len(page.customers) < size
+            if page.customers:
+                drafts = [draft_of(customer, mapping) for customer in page.customers]
+                decisions = await house.books.referrals.begin(shop, campaign_id, drafts, decide_sync, run=run)
+                await calls.take(one for one in decisions if isinstance(one, Create | Adopt | Update | Look))
+                if is_last:
+                    await calls.drain()
+                await _keep_mark(house, campaign_id, mapping, page.mark)
+            return PageDone(len(page.customers), is_last=is_last, **calls.counted())
+
+
+def page_size(calls_per_minute: float) -> int:
+    """Return how many customers a page has: a minute's calls or so. Without a limit they go fast, and pages cost."""
+    return int(min(MOST, max(LEAST, calls_per_minute)))
+
+
+async def _next_page(house: House, campaign_id: int, mapping: ContactMap, size: int) -> ChangedPage:
+    mark = await read_mark(house, campaign_id, mapping)
+    return await house.books.contact_index.changed(house.shop.name, mark, limit=size)
 
 
 def campaign_settings(house: House, campaign_id: int) -> CampaignSettings:
@@ -175,95 +165,6 @@ async def _keep_mark(house: House, campaign_id: int, mapping: ContactMap, mark: 
 
 def _cursor(campaign_id: int) -> str:
     return f"referral_factory/{campaign_id}/contacts"
-
-
-@dataclass
-class _Caller:
-    """Makes a page's calls, many at once, and keeps their results as they come."""
-
-    house: House
-    campaign_id: int
-    outcomes: list[Outcome] = field(default_factory=list)
-    made: dict[str, int] = field(default_factory=dict)
-    unanswered: list[int] = field(default_factory=list)
-    """Customers whose call may or may not have been carried out."""
-    stopped_by: VendorError | None = None
-
-    async def make(self, calls: Iterable[Call]) -> None:
-        """Make the calls. Raises what stops everybody, once what was answered is kept."""
-        waiting = iter(calls)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(IN_FLIGHT):
-                group.create_task(self._work(waiting))
-        await self._keep()
-        if self.stopped_by is not None:
-            raise self.stopped_by
-
-    def counted(self) -> dict[str, int]:
-        return {**self.made, "unknown": len(self.unanswered)}
-
-    async def _work(self, waiting: Iterator[Call]) -> None:
-        for call in waiting:
-            if self.stopped_by is not None:
-                self.outcomes.append(NotSent(call))
-                continue
-            try:
-                self._count(await _answer(self.house.referral_factory, self.campaign_id, call))
-            except (AmbiguousWriteError, ContractError):
-                self.unanswered.append(call.draft.customer)
-            except VendorError as error:
-                self.stopped_by = error
-                self.outcomes.append(NotSent(call))
-            if len(self.outcomes) >= KEPT_EVERY:
-                await self._keep()
-
-    def _count(self, outcome: Outcome) -> None:
-        match outcome:
-            case Linked(Update()):
-                kind = "changed"
-            case Linked(_, _, was_there):
-                kind = "adopted" if was_there else "created"
-            case Refused() | Taken():
-                kind = "refused"
-            case _:
-                kind = ""
-        if kind:
-            self.made[kind] = self.made.get(kind, 0) + 1
-        self.outcomes.append(outcome)
-
-    async def _keep(self) -> None:
-        kept, self.outcomes = self.outcomes, []
-        await self.house.books.referrals.finish(self.house.shop.name, self.campaign_id, kept)
-
-
-async def _answer(program: ReferralFactory, campaign_id: int, call: Call) -> Outcome:
-    """Make one call and say what came of it. Nobody is notified: the connector never asks for it (RF-31)."""
-    match call:
-        case Create(draft):
-            return _made(call, await program.create_referrer(draft.new_referrer(campaign_id)))
-        case Adopt(draft):
-            found = await program.find_user(campaign_id, draft.email)
-            if found is not None:
-                return Linked(call, found, was_there=True)
-            return _made(call, await program.create_referrer(draft.new_referrer(campaign_id)))
-        case Look(_, _, email):
-            found = await program.find_user(campaign_id, email)
-            return Linked(call, found, was_there=True) if found is not None else Absent(call)
-        case Update(draft, user_id):
-            change = UserChange(first_name=draft.first_name, email=draft.email, meta=draft.meta or None)
-            try:
-                changed = await program.update_user(user_id, change)
-            except NotFoundError:
-                return Gone(call)
-            if isinstance(changed, RefusedUser):
-                return Taken(call, TAKEN_WHY, TAKEN_FIX) if changed.is_taken else Refused(call, changed.why)
-            return Linked(call, changed)
-
-
-def _made(call: Create | Adopt, answer: Created | RefusedUser) -> Outcome:
-    if isinstance(answer, RefusedUser):
-        return Refused(call, answer.why)
-    return Linked(call, answer.user, was_there=answer.was_there)
 
 
 class Pace:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import httpx
 
@@ -232,13 +232,10 @@ async def one_buyer_at_a_time(house: House, order: StoreOrder) -> AsyncIterator[
 
     Orders that share an e-mail, a phone or an address are one buyer's here. Raises: BusyError after two minutes.
     """
-    async with AsyncExitStack() as stack:
-        for key in buyer_index_keys(order):  # sorted: two orders never wait for each other
-            # Hashed: who bought is not to be read from the table of leases.
-            digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-            await stack.enter_async_context(
-                house.books.leases.hold(f"{house.shop.name}/buyer/{digest}", wait_s=_OTHER_WORKER_S)
-            )
+    # Hashed: who bought is not to be read from the table of leases.
+    digests = (hashlib.sha256(key.encode()).hexdigest()[:32] for key in buyer_index_keys(order))
+    keys = [f"{house.shop.name}/buyer/{digest}" for digest in digests]
+    async with house.books.leases.hold(*keys, wait_s=_OTHER_WORKER_S):
         yield
 
 

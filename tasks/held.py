@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from models.booking import ReferralStage
+from decisions.words import customers
 from models.errors import TruckrollError
 from models.order_sync import OrderStage
 from models.outgoing import Outgoing
@@ -91,7 +92,7 @@ async def _sync_again(books: Books, held: HeldRow) -> str:
     await books.audit.append(held.shop, CONTACT_SYNC, held.record, "retried", detail={"customers": again})
     if not again:
         return f"{held.record} is off the list; the next pass looks again."
-    return f"{held.record}: {again:,} customers are tried again by the next pass."
+    return f"{held.record}: {customers(again)} will be tried again by the next pass."
 
 
 async def _write_order_again(books: Books, held: HeldRow) -> str:

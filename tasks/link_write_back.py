@@ -143,7 +143,9 @@ class _Writer:
         found = {one.id: _fields_of(one) for one in read}
         decisions = [decide_write(link, found.get(link.customer), self.field_id) for link in some]
         writes = [one for one in decisions if isinstance(one, WriteLink)]
-        answers = await asyncio.gather(*(self._write_one(write, links) for write in writes))
+        async with asyncio.TaskGroup() as group:
+            calls = [group.create_task(self._write_one(write, links)) for write in writes]
+        answers = [call.result() for call in calls]
         outcomes = [one for one in (*decisions, *answers) if one is not None and not isinstance(one, WriteLink)]
         is_gone = any(isinstance(one, NotWritten) for one in answers) and await self._field_is_gone()
         await self._keep([one for one in outcomes if not (is_gone and isinstance(one, NotWritten))])

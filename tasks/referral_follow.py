@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,8 +21,8 @@ from connectors.servicetitan.schemas import Job, JobPatch
 from decisions.qualification import Qualify, judge, needs_history, seen_job, stage_of
 from models.base import utc_now
 from models.booking import FollowedJob
-from models.errors import ContractError, RejectedError
-from models.shop import SignUpSettings
+from models.errors import BusyError, ContractError, HeldError, NotFoundError, RejectedError, UnresolvedError
+from models.shop import LeadSettings, SignUpSettings
 from models.tables import ReferredRow
 from store.effects import TEXT
 from store.referred import jobs_of
@@ -36,9 +37,13 @@ BEFORE_FIRST = timedelta(days=1)
 AT_ONCE = 8
 """People looked at side by side. The vendor's limit bounds their calls."""
 VENDOR = "servicetitan"
+_STOPS_ONE = (HeldError, RejectedError, ContractError, UnresolvedError, BusyError)
+"""What keeps one person's booking from being looked at, and no other's."""
+ITS_BOOKING = ", its booking"
+"""How a booking that could not be looked at ends on the held list."""
 
 
-@step("follow the bookings of {shop}")
+@step("follow the bookings of {shop}", looks_first=True)
 async def follow_bookings(shop: str) -> int:
     """Look at every booking that changed since the last pass; return how many of them are ours (RF-D4)."""
     async with open_house(shop) as house:
@@ -56,7 +61,7 @@ async def follow_bookings(shop: str) -> int:
         return followed
 
 
-@step("follow the jobs of {shop}")
+@step("follow the jobs of {shop}", looks_first=True)
 async def follow_jobs(shop: str) -> int:
     """Look at every job that changed since the last pass; return how many of them are ours."""
     async with open_house(shop) as house:
@@ -73,6 +78,16 @@ async def follow_jobs(shop: str) -> int:
             followed += len(rows)
             await house.books.cursors.set_time(shop, _JOBS, page[-1].modified_on)
         return followed
+
+
+@step("look again at the bookings of {shop} that could not be looked at", looks_first=True)
+async def follow_held(shop: str) -> int:
+    """Look once more at each booking that is held because it could not be looked at: its change is read only once."""
+    async with open_house(shop) as house:
+        rows = [await house.books.referred.get(shop, user_id) for user_id in await _held_looks(house)]
+        there = [row for row in rows if row is not None and row.booking is not None]
+        await _each(house, [partial(_look_now, house, row) for row in there], there)
+        return len(there)
 
 
 @step("note what the deliveries to {shop} said")
@@ -123,6 +138,12 @@ async def keep_jobs(house: House, row: ReferredRow, changed: Sequence[Job]) -> N
     await _keep(house, row, [jobs[number] for number in sorted(jobs)])
 
 
+async def _look_now(house: House, row: ReferredRow) -> None:
+    booking = await house.servicetitan.get_booking(booking_provider(house), row.booking or 0)
+    jobs = await _jobs_now(house, row, booking)
+    await _keep(house, row, jobs, booking=booking)
+
+
 async def attach_details(house: House, row: ReferredRow, job_id: int) -> None:
     """Write what the map has for the job's custom fields, once; what people entered there meanwhile stays.
 
@@ -149,7 +170,7 @@ async def attach_details(house: House, row: ReferredRow, job_id: int) -> None:
     if ours:
         key = f"{house.shop.name}/referral/{row.user_id}/job/{job_id}/fields"
         try:
-            await house.books.effects.once(key, create=write, find=find, codec=TEXT)
+            await house.books.effects.once(key, create=write, find=find, codec=TEXT, wait_s=5)
         except RejectedError as refused:
             # What is lacking is told; the lead is followed and qualified all the same.
             record = f"{record_of(row.user_id)}, fields of job {job_id}"
@@ -160,7 +181,8 @@ async def _jobs_now(house: House, row: ReferredRow, booking: Booking) -> tuple[F
     """Read the jobs of a booking that became one: all that name it, and the one it names itself (Q4)."""
     found = {job.id: job for job in await house.servicetitan.list_jobs_of_booking(booking.id)}
     if booking.job_id is not None and booking.job_id not in found:
-        found[booking.job_id] = await house.servicetitan.get_job(booking.job_id)
+        with suppress(NotFoundError):  # deleted since: one that comes in its place names the booking
+            found[booking.job_id] = await house.servicetitan.get_job(booking.job_id)
     known = {job.id: job for job in jobs_of(row)}
     for number in sorted(found):
         known[number] = await _seen(house, row, known.get(number), found[number])
@@ -194,7 +216,8 @@ async def _keep(house: House, row: ReferredRow, jobs: Iterable[FollowedJob], *, 
     jobs = list(jobs)
     status = booking.status if booking else row.booking_status
     verdict = judge(row.kind, is_existing=row.is_existing, jobs=jobs, settings=_settings(house, row))
-    by = row.qualified_by or (verdict.by if isinstance(verdict, Qualify) else "")
+    # Until it is sent, the verdict is the rule's of now: a person may have changed it.
+    by = row.qualified_by if row.qualified_at else verdict.by if isinstance(verdict, Qualify) else ""
     stage = stage_of(status, jobs, is_qualified=row.qualified_at is not None)
     job = booking.job_id if booking and booking.job_id else row.job or (jobs[0].id if jobs else None)
     changes: dict[str, Any] = {
@@ -224,15 +247,20 @@ async def _keep(house: House, row: ReferredRow, jobs: Iterable[FollowedJob], *, 
 
 async def _each(house: House, looks: Sequence[Callable[[], Awaitable[None]]], rows: Sequence[ReferredRow]) -> None:
     """Look at each person, several at a time. One that cannot be looked at is held, and stops no other."""
-    places = asyncio.Semaphore(AT_ONCE)
+    places, held = asyncio.Semaphore(AT_ONCE), house.books.held
+    before = await _held_looks(house) if rows else frozenset()
 
     async def one(look: Callable[[], Awaitable[None]], row: ReferredRow) -> None:
+        record = f"{record_of(row.user_id)}{ITS_BOOKING}"
         async with places:
             try:
                 await look()
-            except (RejectedError, ContractError) as error:
-                record = record_of(row.user_id)
-                await house.books.held.hold(row.shop, PROCESS, record, reason=error.message, fix=error.fix)
+            except _STOPS_ONE as error:
+                fix = error.fix or "It is looked at again with each pass."
+                await held.hold(row.shop, PROCESS, record, reason=error.message, fix=fix)
+            else:
+                if row.user_id in before:
+                    await held.release(row.shop, PROCESS, record)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -242,8 +270,22 @@ async def _each(house: House, looks: Sequence[Callable[[], Awaitable[None]]], ro
         raise failed.exceptions[0] from None
 
 
+async def _held_looks(house: House) -> frozenset[int]:
+    """Return whose booking is on the held list because it could not be looked at."""
+    rows = await house.books.held.list(house.shop.name, process=PROCESS)
+    return frozenset(
+        int(row.record.removeprefix(record_of("")).removesuffix(ITS_BOOKING))
+        for row in rows
+        if row.record.endswith(ITS_BOOKING)
+    )
+
+
 def _settings(house: House, row: ReferredRow) -> SignUpSettings:
-    return sign_up_settings(campaign_settings(house, row.campaign_id), row.kind)
+    """Return the settings of a person's campaign; of one that was taken out of the shop file: nobody is qualified."""
+    try:
+        return sign_up_settings(campaign_settings(house, row.campaign_id), row.kind)
+    except HeldError:
+        return LeadSettings()
 
 
 def _belongs(job: Job, row: ReferredRow) -> bool:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decisions.people import email_key
 from decisions.sign_ups import Tail, has_moved, is_all_known, is_since, next_tail, settings_for, with_kind
 from models.base import utc_now
-from models.errors import NotFoundError, SettingsError
+from models.errors import ContractError, RejectedError, SettingsError
 from models.referral import ReferralUser, UnreadableUser, UserKind, UserPage
 from models.shop import CampaignSettings, SignUpSettings
 from tasks.contact_sync import campaign_settings
@@ -25,8 +25,11 @@ VENDOR = "referral_factory"
 MOST_NAMED = 200
 """Deliveries looked at together."""
 
+UNREADABLE = "person"
+"""The field under which a person is held whom the program shows in a form we cannot read."""
 
-def record_of(user_id: int) -> str:
+
+def record_of(user_id: int | str) -> str:
     """Return how a person is called on the held list and in the audit log: by the program's id, never by name."""
     return f"lead {user_id}"
 
@@ -59,6 +62,8 @@ class TakenIn:
 
     new: int = 0
     unreadable: list[UnreadableUser] = field(default_factory=list)
+    read: set[int] = field(default_factory=set)
+    """Everybody on the pages that were read."""
 
 
 @step("take in the sign-ups of campaign {campaign_id}")
@@ -71,6 +76,7 @@ async def take_in_campaign(shop: str, campaign_id: int) -> TakenIn:
     """
     async with open_house(shop) as house:
         settings = campaign_settings(house, campaign_id)
+        before = {one.record for one in await house.books.held.list(shop, process=PROCESS) if one.field == UNREADABLE}
         tail = await _tail(house, campaign_id)
         today = utc_now().date().isoformat()
         is_whole = await house.books.cursors.get(shop, _whole(campaign_id)) != today
@@ -81,6 +87,8 @@ async def take_in_campaign(shop: str, campaign_id: int) -> TakenIn:
         await house.books.cursors.set(shop, _cursor(campaign_id), (after or Tail()).text())
         if is_whole:
             await house.books.cursors.set(shop, _whole(campaign_id), today)
+        for record in before & {record_of(user_id) for user_id in taken.read}:
+            await house.books.held.release(shop, PROCESS, record)
         return taken
 
 
@@ -106,8 +114,10 @@ async def _named(house: House, record: str) -> ReferralUser | None:
         if kind == "user":
             return await house.referral_factory.get_user(int(name))
         return await house.referral_factory.get_user_by_code(name) if kind == "code" else None
-    except NotFoundError:
-        return None  # deleted since, or never there: the address is open to whoever knows the secret
+    except (RejectedError, ContractError):
+        # Deleted since, or never there: the address is open to whoever knows the secret. Who is there and cannot be
+        # read is told when the campaign's list comes to them.
+        return None
 
 
 async def _read(house: House, settings: CampaignSettings, tail: Tail, *, is_whole: bool) -> tuple[TakenIn, Tail | None]:
@@ -120,6 +130,7 @@ async def _read(house: House, settings: CampaignSettings, tail: Tail, *, is_whol
             return taken, None
         taken.new += await _take_in(house, settings, page.users)
         taken.unreadable += page.unreadable
+        taken.read |= set(ids)
         if ids:
             is_ascending = is_ascending and ids == sorted(ids) and ids[0] > last
             last = ids[-1]

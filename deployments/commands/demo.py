@@ -16,6 +16,7 @@ from models.errors import TruckrollError
 
 if TYPE_CHECKING:
     from deployments.demo.play import Play
+    from deployments.demo.referrals import Referring
     from deployments.demo.sales import Selling
     from deployments.demo.stage import Stage
     from deployments.server import Server
@@ -32,7 +33,7 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Prefect's port; another is taken when it is in use.")] = None,
     sandbox_port: Annotated[int | None, typer.Option(help="The sandbox's port; likewise.")] = None,
 ) -> None:
-    """Play parts loop and store orders with a sandbox: three diagnosed parts to approve where you like, five sales."""
+    """Play all processes with a sandbox: three diagnosed parts to approve where you like, five sales, a referral."""
     # The play needs the store and the rules; `truckroll --help` does not.
     from deployments.demo.play import StoppedEarlyError
     from deployments.demo.stage import set_stage
@@ -64,6 +65,7 @@ def _play(
 ) -> bool:
     from deployments.commands.house import runner
     from deployments.demo.play import DIAGNOSES, Play
+    from deployments.demo.referrals import Referring
     from deployments.demo.sales import OFFICE, Selling
     from deployments.demo.stage import SHOP
     from deployments.home import client_environment
@@ -76,7 +78,7 @@ def _play(
     os.environ.update(client_environment(stage.home, server.api_url))
     wait_for_http(f"{stage.sandbox_url}/_sandbox", sandbox, 30)
     play = Play(stage, keeper, books, server.api_url)
-    selling = Selling(play)
+    selling, referring = Selling(play), Referring(play)
     play.diagnose()
     selling.sell()
     page = page_process(stage.home, server.api_url)
@@ -87,11 +89,15 @@ def _play(
     talk.say("Three technicians have diagnosed a part each, and five people have bought in the store; waiting ...")
     play.wait("the runner", 90, lambda: READY in children.tail(serving.log) or None)
     selling.start()
+    referring.start_sync()
     questions = play.ask()
     wait_for_http(page.local, approvals, 30)
     for one in DIAGNOSES:
         talk.say(f"  job {one.job}: {one.part_number}, {one.words}")
     _show_sales(stage, server, selling)
+    referring.sign_up()
+    referring.answer()
+    _show_referrals(stage, server, referring)
     if not auto_approve:
         _show_questions(stage, server, [*questions, selling.question()])
         return True
@@ -101,10 +107,11 @@ def _play(
     selling.approve(change)
     talk.say(f"{_name_of(change)}: {OFFICE} has approved what is to be done.")
     play.wait_until_ordered()
+    referring.win()
     selling.wait_until_changed(change)
     talk.say("Ordered. Time passes in the sandbox until the parts have left, and the ETA watch looks ...")
     play.follow()
-    return _show_checks(play, selling, questions, began)
+    return _show_checks(play, selling, referring, questions, began)
 
 
 def _show_sales(stage: Stage, server: Server, selling: Selling) -> None:
@@ -127,6 +134,23 @@ def _show_sales(stage: Stage, server: Server, selling: Selling) -> None:
         f"{selling.numbers[CANCELED.buyer]} was canceled after it was written: a person is asked what to do.",
     ]
     console.print("\n".join(lines), overflow="ignore", crop=False)
+
+
+def _show_referrals(stage: Stage, server: Server, referring: Referring) -> None:
+    """Tell who was referred, and what the office did with the two bookings."""
+    from deployments.demo.referrals import DISMISSED, REFERRER, WON
+
+    job = referring.jobs[WON.first_name]
+    lines = [
+        "[bold]Referrals[/]",
+        "  Every customer with an e-mail has a referral link now, and nobody was written to.",
+        f"  {WON.first_name} and {DISMISSED.first_name} used the link of {REFERRER}: each has a booking.",
+        f"  The office has done {WON.first_name}'s job {job}, and dismissed {DISMISSED.first_name}'s booking:",
+        "  the next pass qualifies the one, and not the other.",
+        f"  [bold]In the vendors' stand-ins[/]: {stage.sandbox_url}/#referrals",
+        f"  [bold]In Prefect[/]: {server.run_url(referring.run)}",
+    ]
+    talk.out().print("\n".join(lines), overflow="ignore", crop=False)
 
 
 def _show_questions(stage: Stage, server: Server, questions: list[ApprovalRow]) -> None:
@@ -164,7 +188,9 @@ def _name_of(row: ApprovalRow) -> str:
     return f"job {row.job_number}" if row.kind == "part" else f"order {row.offer['number']}"
 
 
-def _show_checks(play: Play, selling: Selling, questions: list[ApprovalRow], began: float) -> bool:
+def _show_checks(
+    play: Play, selling: Selling, referring: Referring, questions: list[ApprovalRow], began: float
+) -> bool:
     from deployments.demo.checks import check_all
     from deployments.demo.sale_checks import check_sales
     from deployments.demo.stage import SHOP
@@ -177,6 +203,7 @@ def _show_checks(play: Play, selling: Selling, questions: list[ApprovalRow], beg
     held = [(row.process, row.record) for row in asyncio.run(play.books.held.list(SHOP))]
     checks = check_all(state, asyncio.run(answered()))
     checks += check_sales(state, play.stage.shop(), selling.numbers, held)
+    checks += referring.checks(state)
     shown = talk.table("What is in the sandbox now", "Record!", "", "Must be so", "Found")
     for check in checks:
         talk.add(shown, check.record, "ok" if check.ok else "NO", check.what, check.found)

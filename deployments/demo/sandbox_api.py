@@ -34,6 +34,22 @@ class SandboxApi:
         """Let the buyer cancel an order; the store gives the money back."""
         self._post(f"/contractor-commerce/orders/{order_id}/cancel", {})
 
+    def sign_up(self, words: dict[str, Any]) -> dict[str, Any]:
+        """Let somebody sign up in the referral program; return the user, and whether it is new."""
+        return self._post("/referral-factory/sign-up", words)
+
+    def convert(self, booking_id: int) -> dict[str, Any]:
+        """Let the office book a job from a booking; return its customer and its jobs."""
+        return self._post(f"/servicetitan/bookings/{booking_id}/convert", {})
+
+    def dismiss(self, booking_id: int) -> None:
+        """Let the office turn a booking down."""
+        self._post(f"/servicetitan/bookings/{booking_id}/dismiss", {})
+
+    def set_status(self, job_number: str, status: str) -> None:
+        """Change a job's status in ServiceTitan."""
+        self._post(f"/servicetitan/jobs/{job_number}", {"status": status})
+
     def now(self) -> str:
         """Return the sandbox's present, UTC."""
         return str(self._http.get("/clock").raise_for_status().json()["now"])

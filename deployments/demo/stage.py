@@ -111,7 +111,7 @@ def shop_text(sandbox_url: str, smtp_port: int) -> str:
 
 def _secrets() -> dict[str, str]:
     """Return the sandbox's credentials, as the variables the shop file refers to."""
-    from sandbox import contractor_commerce, marcone, servicetitan
+    from sandbox import contractor_commerce, marcone, referral_factory, servicetitan
 
     return {
         "ST_APP_KEY": servicetitan.APP_KEY,
@@ -121,6 +121,8 @@ def _secrets() -> dict[str, str]:
         "MARCONE_CLIENT_SECRET": marcone.CLIENT_SECRET,
         "CC_TOKEN": contractor_commerce.TOKEN,
         "CC_WEBHOOK_SECRET": secrets.token_hex(16),
+        "RF_TOKEN": referral_factory.TOKEN,
+        "RF_WEBHOOK_SECRET": secrets.token_hex(16),
     }
 
 

@@ -86,6 +86,7 @@ class Delivery:
     at: datetime
     attempts: int = 0
     status: int | None = None
+    next_attempt_at: datetime | None = None
     outcome: Literal["waiting", "lost", "sent", "failed"] = "waiting"
 
     def shown(self) -> dict[str, Any]:
@@ -97,6 +98,7 @@ class Delivery:
             "outcome": self.outcome,
             "attempts": self.attempts,
             "status": self.status,
+            "next_attempt_at": as_wire(self.next_attempt_at) if self.next_attempt_at else None,
             "event": self.event,
         }
 
@@ -196,7 +198,9 @@ class TitanCourier:
                 delivery.outcome = "sent"
                 return
             if wait_s is not None:
-                await self._carrier.wait_until(self.clock.now() + timedelta(seconds=wait_s))
+                delivery.next_attempt_at = self.clock.now() + timedelta(seconds=wait_s)
+                await self._carrier.wait_until(delivery.next_attempt_at)
+                delivery.next_attempt_at = None
         delivery.outcome = "failed"
 
     async def _attempt(self, delivery: Delivery) -> None:

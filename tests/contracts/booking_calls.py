@@ -48,6 +48,8 @@ BOOKING_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     f"crm-v2 GET {PROVIDED} (by external id)": lambda st: st.list_bookings_by_external_id(PROVIDER, "Qr090211"),
     f"crm-v2 GET {PROVIDED}/{{id}}": lambda st: st.get_booking(PROVIDER, 77001),
     "crm-v2 GET /export/bookings": lambda st: _drain(st.export_bookings("t1", recent=True)),
+    "crm-v2 GET /export/locations/contacts": lambda st: _drain(st.export_location_contacts("t1", recent=True)),
+    "crm-v2 GET /locations (by id)": lambda st: st.list_locations_by_id([12, 13]),
     "crm-v2 GET /booking-provider-tags": lambda st: st.list_booking_provider_tags(),
     "jpm-v2 GET /jobs (of a booking)": lambda st: st.list_jobs_of_booking(77001),
     "jpm-v2 GET /jobs/{id}/history": lambda st: st.list_job_history(48213),

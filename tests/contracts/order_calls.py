@@ -16,7 +16,15 @@ from connectors.servicetitan.accounting_schemas import (
 )
 from connectors.servicetitan.booking_schemas import NewJob, NewVisit
 from connectors.servicetitan.client import ServiceTitan
-from connectors.servicetitan.crm_schemas import NewAddress, NewContact, NewCustomer, NewLocation, NewPlace
+from connectors.servicetitan.crm_schemas import (
+    CustomerFieldValue,
+    CustomerPatch,
+    NewAddress,
+    NewContact,
+    NewCustomer,
+    NewLocation,
+    NewPlace,
+)
 from connectors.servicetitan.external import ExternalKey
 from connectors.servicetitan.memberships import MembershipSale
 from connectors.servicetitan.pricebook_schemas import NewEquipment, NewMaterial
@@ -43,6 +51,12 @@ CUSTOMER = NewCustomer(
     ),
     tag_type_ids=(81, 82),
     external_data=OURS.holding("demo/CC-1"),
+)
+CUSTOMER_PATCH = CustomerPatch(
+    custom_fields=(
+        CustomerFieldValue(type_id=6, value="Gold"),
+        CustomerFieldValue(type_id=5, value="https://acme.example.com/abcd1234"),
+    )
 )
 LOCATION = NewLocation(
     customer_id=11, name="Robin Sample", address=ADDRESS, external_data=OURS.holding("demo/CC-1/location")
@@ -133,6 +147,8 @@ ORDER_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
         name="Robin Sample", street="12 Elm St", zip_code="35203"
     ),
     "crm-v2 GET /customers (ids)": lambda st: st.list_customers([11, 12]),
+    "crm-v2 GET /customers/custom-fields": lambda st: st.list_customer_custom_fields(),
+    "crm-v2 PATCH /customers/{id}": lambda st: st.patch_customer(11, CUSTOMER_PATCH),
     "crm-v2 POST /customers": lambda st: st.create_customer(CUSTOMER),
     "crm-v2 POST /customers/{id}/tags/{tagTypeId}": lambda st: st.tag_customer(11, 81),
     "crm-v2 POST /customers/{id}/contacts": lambda st: st.add_customer_contact(11, CUSTOMER.contacts[1]),

@@ -123,7 +123,7 @@ ANSWERS: tuple[tuple[str, Any], ...] = (
     (r"\w+ .*/jobs/48213", job_row()),
     (r"\w+ .*/hold", None),
     (r"PUT .*/special-instructions", visit_row(501)),
-    (r"GET .*/(customers|locations)/\d+", {"id": 11, "name": "Robin Sample", "customerId": 11}),
+    (r"(GET|PATCH) .*/(customers|locations)/\d+", {"id": 11, "name": "Robin Sample", "customerId": 11}),
     (r"GET .*/appointments", page(visit_row(501, status="Hold"))),
     (r"GET .*/custom-fields", page(*FIELD_TYPES)),
     (r"GET .*/job-hold-reasons", page({"id": 70, "name": "Waiting for parts", "active": True})),

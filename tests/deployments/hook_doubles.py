@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +15,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from deployments import children
+from deployments.home import Home
 from deployments.hooks.starter import Starter
 from store import Books
 from tasks.prefect_api import PrefectApi
@@ -111,3 +115,20 @@ def have_started(prefect: Prefect, number: int) -> Callable[[], Awaitable[bool]]
         return len(prefect.started) >= number
 
     return look
+
+
+def start_receiver(home: Home, port: int, *shops: str) -> subprocess.Popen[bytes]:
+    """Start a receiver as `truckroll up` does, and wait until it answers."""
+    named = [part for shop in shops for part in ("--shop", shop)]
+    command = [sys.executable, "-m", "deployments.hooks", "--port", str(port), *named]
+    running = children.start(command, env={}, log=home.logs / "hooks.log")
+    end = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health")
+        except httpx.TransportError:
+            assert time.monotonic() < end, children.tail(home.logs / "hooks.log")
+            assert running.poll() is None, children.tail(home.logs / "hooks.log")
+            time.sleep(0.1)
+        else:
+            return running

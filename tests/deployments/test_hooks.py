@@ -9,8 +9,6 @@ import asyncio
 import json
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -39,7 +37,16 @@ from sandbox.app import create_app
 from sandbox.contractor_commerce.webhooks import as_bytes, signature_of
 from store import Books
 from tests.connectors.store_orders import AT, order_row
-from tests.deployments.hook_doubles import Prefect, a_starter, bare, have_started, post_raw, until, working
+from tests.deployments.hook_doubles import (
+    Prefect,
+    a_starter,
+    bare,
+    have_started,
+    post_raw,
+    start_receiver,
+    until,
+    working,
+)
 
 KEY = "hook-5ecret-contractor-commerce"
 TOKEN = "path-5ecret-contractor-commerce"
@@ -811,27 +818,11 @@ async def test_what_was_kept_before_a_crash_gets_its_pass_at_the_next_start(fron
 # --- as a process --------------------------------------------------------------------------------------------
 
 
-def start_receiver(home: Home, port: int) -> subprocess.Popen[bytes]:
-    """Start a receiver as `truckroll up` does, and wait until it answers."""
-    command = [sys.executable, "-m", "deployments.hooks", "--port", str(port), "--shop", SIGNED, "--shop", BY_TOKEN]
-    running = children.start(command, env={}, log=home.logs / "hooks.log")
-    end = time.monotonic() + 30
-    while True:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/health")
-        except httpx.TransportError:
-            assert time.monotonic() < end, children.tail(home.logs / "hooks.log")
-            assert running.poll() is None, children.tail(home.logs / "hooks.log")
-            time.sleep(0.1)
-        else:
-            return running
-
-
 @pytest.fixture
 def process(home: Home) -> Iterator[tuple[str, Path]]:
     """Give the address of a running receiver, and the file of its words."""
     port = children.free_port(8720)
-    running = start_receiver(home, port)
+    running = start_receiver(home, port, SIGNED, BY_TOKEN)
     yield f"http://127.0.0.1:{port}", home.logs / "hooks.log"
     running.terminate()
     running.wait(10)
@@ -857,7 +848,7 @@ async def test_a_receiver_killed_in_a_burst_keeps_each_delivery_once(front: Shop
     """OI-73, OI-67: SIGKILL while deliveries come in; with the store's next tries every one is there, none twice."""
     await front.register(SIGNED)
     await front.tell("/contractor-commerce/switches", duplicate=True)
-    running = await asyncio.to_thread(start_receiver, home, front.port)
+    running = await asyncio.to_thread(start_receiver, home, front.port, SIGNED, BY_TOKEN)
     selling = asyncio.gather(*(front.sell(100201 + n) for n in range(30)))
 
     async def has_some() -> bool:
@@ -873,7 +864,7 @@ async def test_a_receiver_killed_in_a_burst_keeps_each_delivery_once(front: Shop
         return all(one["attempt"] for one in await front.deliveries())
 
     await until(are_tried)
-    running = await asyncio.to_thread(start_receiver, home, front.port)
+    running = await asyncio.to_thread(start_receiver, home, front.port, SIGNED, BY_TOKEN)
     try:
         await front.tell("/clock/advance", seconds=11)
         await until(front.all_taken, seconds=20)

@@ -37,7 +37,16 @@ from sandbox.app import create_app
 from store import Books
 from tasks.connections import disconnect
 from tests.connectors.cloud_events import TENANT, booking_updated, job_event
-from tests.deployments.hook_doubles import Prefect, a_starter, bare, have_started, post_raw, until, working
+from tests.deployments.hook_doubles import (
+    Prefect,
+    a_starter,
+    bare,
+    have_started,
+    post_raw,
+    start_receiver,
+    until,
+    working,
+)
 
 RF, ST = "referral_factory", "servicetitan"
 SECRET = "hook-5ecret-referral-factory"
@@ -653,6 +662,27 @@ async def test_each_event_three_times_and_shuffled_is_one_row_each(town: Town) -
     assert len(told) == len({row.event_id for row in told})
 
 
+async def test_jobs_and_bookings_that_are_not_ours_start_nothing(town: Town) -> None:
+    """Every job of the tenant is told of; those that came from no booking, or from another provider's, are left alone."""
+    await town.open()
+    await town.portal()
+    theirs = (await town.tell("/servicetitan/bookings", provider=5102))["booking_ids"][0]
+    await town.tell(f"/servicetitan/bookings/{theirs}/accept")
+    plain = (await town.tell("/servicetitan/jobs", customer="Kim Plain"))["job_number"]
+    await town.tell(f"/servicetitan/jobs/{plain}/complete")
+
+    async def are_sent() -> bool:
+        found = await town.titan_deliveries()
+        kinds = {one["event"]["type"] for one in found}
+        wanted = {"tn.crm.booking-updated", "tn.jpm.job-completed"}
+        return wanted <= kinds and all(one["outcome"] == "sent" for one in found)
+
+    await until(are_sent)
+    assert {one["status"] for one in await town.titan_deliveries()} == {200}
+    assert await all_kept(town.books) == []
+    assert town.prefect.started == []
+
+
 async def test_a_forged_hook_is_refused_and_the_program_does_not_come_again(town: Town) -> None:
     await town.open()
     await town.hook(headers={"X-Truckroll-Secret": "wrong"})
@@ -703,6 +733,71 @@ async def test_what_happened_while_the_receiver_was_down_comes_with_the_next_tri
 
 
 # --- as a process --------------------------------------------------------------------------------------------
+
+
+def test_the_process_takes_deliveries_and_keeps_silent(home: Home, books: Books) -> None:
+    port = children.free_port(8720)
+    running = start_receiver(home, port, DEMO)
+    try:
+        url, body = f"http://127.0.0.1:{port}", booking()
+        replies = [
+            httpx.post(f"{url}/referral-factory/{DEMO}", json=lead(), headers=HEADERS),
+            httpx.get(f"{url}/referral-factory/{DEMO}", params=lead("Zz9yX8wV"), headers=HEADERS),
+            httpx.post(f"{url}/servicetitan/{DEMO}", content=body, headers=signed(body)),
+            httpx.post(f"{url}/referral-factory/{DEMO}?{EMAIL}", json=lead(), headers={"X-Truckroll-Secret": "wr0ng"}),
+            httpx.post(f"{url}/servicetitan/{DEMO}", content=body, headers=signed(body, "wr0ng")),
+            httpx.post(f"{url}/servicetitan/{OTHER}", content=body, headers=signed(body)),
+        ]
+    finally:
+        running.terminate()
+        running.wait(10)
+    assert [reply.status_code for reply in replies] == [202, 202, 202, 404, 401, 404]
+    assert asyncio.run(all_kept(books)) == ["code/Ab3dE6gH", "code/Zz9yX8wV", "booking/990"]
+    said = (home.logs / "hooks.log").read_text(encoding="utf-8")
+    assert "a delivery was refused" in said
+    for secret in (SECRET, KEY, EMAIL, "wr0ng", "Ab3dE6gH", "Sample"):
+        assert secret not in said
+
+
+@pytest.mark.crash
+async def test_a_receiver_killed_in_a_burst_keeps_each_event_once(town: Town, home: Home) -> None:
+    """RF-43, RF-D6: SIGKILL while events come in, three of each; with the next tries every one is there, none twice."""
+    await town.portal(types=["tn.crm.booking-updated"])
+    await town.tell("/servicetitan/switches", hooks_times=3)
+    running = await asyncio.to_thread(start_receiver, home, town.port, DEMO)
+    made = (await town.tell("/servicetitan/bookings", provider=77, count=40))["booking_ids"]
+
+    async def accept_all() -> None:
+        for number in made:
+            await town.tell(f"/servicetitan/bookings/{number}/accept")
+
+    accepting = asyncio.create_task(accept_all())
+
+    async def has_some() -> bool:
+        return len(await kept(town.books, ST)) > 2
+
+    await until(has_some, seconds=60)
+    running.kill()
+    await asyncio.to_thread(running.wait)
+    assert len(await kept(town.books, ST)) < 40, "killed too late"
+    await accepting
+
+    async def are_tried() -> bool:
+        return all(one["attempts"] for one in await town.titan_deliveries())
+
+    await until(are_tried, seconds=60)
+    running = await asyncio.to_thread(start_receiver, home, town.port, DEMO)
+    try:
+
+        async def all_sent() -> bool:
+            await town.tell("/clock/advance", seconds=61)
+            return all(one["outcome"] == "sent" for one in await town.titan_deliveries())
+
+        await until(all_sent, seconds=60)
+    finally:
+        running.kill()
+        await asyncio.to_thread(running.wait)
+    assert sorted(await kept(town.books, ST)) == sorted(f"booking/{number}" for number in made)
 
 
 def test_the_person_who_starts_it_is_told_what_to_give_to_each_vendor(

@@ -124,12 +124,12 @@ async def test_whom_the_program_refuses_is_asked_for_once_and_again_when_somebod
     await counter.tell("/referral-factory/switches", refused_domains=[])
     [entry] = [one for one in await counter.books.held.list("demo") if one.record == "campaign 1001 customers"]
     assert entry.id is not None
-    assert "2 customers are tried again" in await retry(counter.books, entry.id)
+    assert "2 customers will be tried again" in await retry(counter.books, entry.id)
     await counter.calls()
     await run()
     assert await creates(counter) == 2
     assert await reasons(counter) == {long_one: SkipReason.REFUSED}
-    assert "refused 1 customers" in (await held(counter))["campaign 1001 customers"]
+    assert "refused 1 customer." in (await held(counter))["campaign 1001 customers"]
     await counter.tell("/referral-factory/switches", max_length=None)
     await counter.tell(f"/servicetitan/customers/{long_one}", name="Nadia Noted")
     await run()

@@ -54,7 +54,7 @@ def listening() -> Iterator[Ear]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True).start()
     ear.url = f"http://127.0.0.1:{server.server_port}/hooks/servicetitan"
     yield ear
     server.shutdown()

@@ -179,7 +179,7 @@ async def trial(counter: Counter, shop: Shop, program: str = "sandbox-rf-token")
 
 async def test_a_booking_provider_that_is_switched_off_is_none(counter: Counter, shop: Shop) -> None:
     """RF-22, RF-S6: the fix names those there are."""
-    await counter.tell("/servicetitan/settings", kind="booking_provider", name="Referrals", active=False)
+    await counter.tell("/servicetitan/booking-provider-tags", name="Referral Factory", active=False)
     with pytest.raises(SettingsError, match="no booking provider tag 77"):
         await connect(counter.house, "servicetitan", DANA)
     assert await state_of(counter) is ConnectionState.NOT_CONNECTED

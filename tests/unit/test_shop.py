@@ -17,7 +17,10 @@ from models.shop import (
     ContractorCommerceSettings,
     MarconeSettings,
     PartsSettings,
+    ReferralFactorySettings,
+    ServiceTitanSettings,
     Shop,
+    WebhookFields,
     load_shop,
     parse_shop,
     read_shop,
@@ -208,6 +211,26 @@ def test_the_example_shows_every_setting_of_the_store_and_its_defaults() -> None
            "add_new_contacts", "visit_starts", "visit_length"}  # fmt: skip
     defaults = ContractorCommerceSettings.model_validate({"api_url": "x", "api_token": "x"})
     assert store.model_dump(include=own) == defaults.model_dump(include=own)
+
+
+def test_the_example_shows_every_setting_of_the_webhooks_and_its_defaults() -> None:
+    """Names of headers and fields are what the guide tells people to type there."""
+    shop = Shop.model_validate(tomllib.loads(EXAMPLE.read_text(encoding="utf-8")))
+    written = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    program, tenant = shop.need_referral_factory(), shop.need_servicetitan()
+    assert set(written["servicetitan"]) == set(ServiceTitanSettings.model_fields)
+    assert set(written["referral_factory"]) == set(ReferralFactorySettings.model_fields)
+    assert set(written["referral_factory"]["webhook_fields"]) == set(WebhookFields.model_fields)
+    assert program.webhook_fields == WebhookFields()
+    for model, named in (
+        (program, {"webhook_secret_header"}),
+        (tenant, {"webhook_key", "webhook_signature_header", "webhook_signature_encoding"}),
+    ):
+        for name in named:
+            assert getattr(model, name) == type(model).model_fields[name].default
+    guide = (EXAMPLE.parent / "guides" / "receive-referral-events.md").read_text(encoding="utf-8")
+    for words in (program.webhook_secret_header, tenant.webhook_signature_header, "`code`", "`campaign_id`", "`event`"):
+        assert words in guide
 
 
 def test_the_example_shows_every_setting_of_the_parts_loop() -> None:
