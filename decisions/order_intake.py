@@ -310,8 +310,8 @@ def _is_alike(order: StoreOrder, other: StoreOrder, *, within: timedelta) -> boo
         and order.created_at - other.created_at <= within
         and not is_same_subscription
         and order.store_id == other.store_id
-        and order.basket_key() == other.basket_key()
         and _is_same_buyer(order, other)
+        and order.basket_key() == other.basket_key()
     )
 
 

@@ -28,7 +28,7 @@ from models.errors import BusyError, ContractError, HeldError, RejectedError, Tr
 from models.referral import Campaign
 from models.report import RunReport
 from models.shop import CampaignSettings
-from models.tables import ReferredRow
+from models.tables import HeldRow, ReferredRow
 from tasks.bookings import PROVIDER, ProviderError, book, notices_of, read_campaign_options
 from tasks.contact_index import refresh_contact_index, refresh_location_contacts
 from tasks.house import House, open_house
@@ -266,10 +266,15 @@ async def _follow(desk: Desk) -> None:
                 await _hold(desk, record, _as_held(error))
         else:
             await held.release(shop, PROCESS, record)
-    await follow_held(shop)
-    for entry in await held.list(shop, process=PROCESS):
-        if entry.record.endswith(ITS_BOOKING):
+    if await _held_looks(desk):
+        await follow_held(shop)
+        for entry in await _held_looks(desk):
             desk.report.add(entry.record, "held", f"{entry.reason} {entry.fix}")
+
+
+async def _held_looks(desk: Desk) -> list[HeldRow]:
+    entries = await desk.house.books.held.list(desk.house.shop.name, process=PROCESS)
+    return [entry for entry in entries if entry.record.endswith(ITS_BOOKING)]
 
 
 async def _qualify_due(desk: Desk) -> bool:

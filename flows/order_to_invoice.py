@@ -6,19 +6,15 @@ run again: it goes on where the first one stopped.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
 
 from decisions.invoicing import PartKind, membership_sales
-from decisions.lanes import lanes
-from decisions.matching import Matched, NeedsReview, NewCustomer, keys_of
+from decisions.matching import Matched, NeedsReview, NewCustomer
 from decisions.order_intake import (
     Hold,
     Ignore,
@@ -34,27 +30,18 @@ from decisions.order_intake import (
 from decisions.order_plan import PartPlan, all_tags, plan_order
 from decisions.words import as_sentence, listed, money
 from flows.access import AWAY, ORDERS, how_it_ended, may_move, note_away, note_back
+from flows.order_desk import Desk, go_through
 from flows.running import finish
 from flows.starting import start_change_runs
 from models.errors import (
-    BusyError,
-    ContractError,
     DisconnectedError,
     HeldError,
-    RejectedError,
-    SettingsError,
-    TruckrollError,
-    UnauthorizedError,
-    UnresolvedError,
-    VendorError,
 )
-from models.order_sync import DUE, CustomerAccount, OrderStage, WrittenPart
+from models.order_sync import CustomerAccount, OrderStage, WrittenPart
 from models.report import RunItem, RunReport
-from models.shop import ContractorCommerceSettings
 from models.store_order import OrderState, StoreOrder
 from models.tables import StoreOrderRow
 from models.tenant import OrderChoices
-from tasks.contact_index import refresh_contact_index
 from tasks.customers import (
     add_contacts,
     add_location,
@@ -71,15 +58,14 @@ from tasks.memberships import pay_memberships, read_membership_terms, sell_membe
 from tasks.order_changes import carry_out_changes, propose_change
 from tasks.order_checks import accounting_is_confirmed
 from tasks.order_records import (
+    Fresh,
     MatchedBy,
+    Whose,
     begin,
     has_job,
     has_new_books,
-    hold,
     is_unfinished,
-    neighbours_of,
     note_first_pass,
-    order_of,
     remember_account,
     remember_memberships,
     remember_part,
@@ -87,19 +73,9 @@ from tasks.order_records import (
     settle,
     wait,
 )
-from tasks.pricebook import ensure_items
+from tasks.pricebook import ensure_items, known_items
 from tasks.store_jobs import book_job
 from tasks.store_orders import PROCESS, take_in_named_orders, take_in_orders
-from tasks.tenant_lists import read_choices
-
-AT_ONCE = 16
-"""Orders written side by side. The vendor's limit bounds their calls."""
-
-PAGE = 100
-"""Orders looked at together: memory does not grow with what waits."""
-
-MOST_FAILURES = 5
-"""Orders in a row without an answer, after which the vendor counts as away."""
 
 MOST_ROUNDS = 10
 """How often a pass looks whether the store told of more meanwhile; then the next pass does."""
@@ -127,53 +103,6 @@ async def order_to_invoice(shop: str) -> State[Any]:
     return await finish(report, for_people=("failed", "held"))
 
 
-@dataclass
-class Desk:
-    """What one pass works with. The tenant's lists and the contact index are read when the first order needs them."""
-
-    house: House
-    report: RunReport
-    choices: OrderChoices | None = None
-    failure: TruckrollError | None = None
-    """Why the lists or the index could not be read."""
-    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-    has_new_books: bool = False
-    """No pass was finished yet: older books may have written the orders that come now."""
-    failures: int = 0
-    """Orders one after the other that failed because a vendor did not answer."""
-    is_closed: bool = False
-    """A vendor is away: what is left waits for the next pass."""
-    stopped_by: SettingsError | None = None
-    """The shop file is wrong: nothing goes on before a person mends it."""
-
-    @property
-    def settings(self) -> ContractorCommerceSettings:
-        """The shop's [contractor_commerce]."""
-        return self.house.shop.need_contractor_commerce()
-
-    def note_failure(self, error: VendorError) -> None:
-        """Close when the vendor is away. One order it cannot cope with is not yet that: the others go on."""
-        self.failures += 1
-        if isinstance(error, UnauthorizedError) or self.failures >= MOST_FAILURES:
-            self.is_closed = True
-
-    async def read(self) -> OrderChoices:
-        """Return what the shop chose, as the tenant has it now, with the contact index up to date."""
-        async with self.opening:
-            if self.failure is not None:
-                raise self.failure
-            if self.choices is None:
-                try:
-                    choices = await read_choices(self.house.shop.name)
-                    await refresh_contact_index(self.house.shop.name)
-                except TruckrollError as error:
-                    # Every order would fail on the same: the pass ends, and the next one begins anew.
-                    self.is_closed, self.failure = True, error
-                    raise
-                self.choices = choices
-            return self.choices
-
-
 async def _may_run(house: House, report: RunReport) -> bool:
     """Nothing is pushed before both sides are connected and something is switched on (OI-1)."""
     house.shop.need_servicetitan()
@@ -188,7 +117,7 @@ async def _pass(desk: Desk) -> None:
         # 1. What changed in the store since the last pass, and what its deliveries name.
         named = await _take_in(desk)
         # 2. Each order, in the order they were placed.
-        await _write_due(desk)
+        await go_through(desk, _decide)
         if not named or desk.is_closed:
             break
     # 12. Changes that a person has answered meanwhile; a run for each that still has to be answered.
@@ -215,80 +144,10 @@ async def _take_in(desk: Desk) -> int:
     return named.count
 
 
-async def _write_due(desk: Desk) -> None:
-    """Decide and write everything that is due, a page at a time."""
-    after: tuple[Any, str] | None = None
-    while not desk.is_closed:
-        page = await desk.house.books.store_orders.due(desk.house.shop.name, after=after, limit=PAGE)
-        if not page:
-            return
-        after = (page[-1].ordered_at, page[-1].order_id)
-        await _write_page(desk, page)
-
-
-async def _write_page(desk: Desk, page: Sequence[StoreOrderRow]) -> None:
-    """One buyer's orders go one after the other, different buyers' side by side. No order stops the others."""
-    orders = [(row, order_of(row)) for row in page]
-    keyed = [(pair, _buyer_keys(pair[1])) for pair in orders]
-    places = asyncio.Semaphore(AT_ONCE)
-
-    async def lane(pairs: Sequence[tuple[StoreOrderRow, StoreOrder]]) -> None:
-        async with places:
-            for row, order in pairs:
-                if desk.is_closed:
-                    return
-                try:
-                    item = await _follow(desk, row, order)
-                    desk.report.items.append(item)
-                    get_run_logger().info("%s: %s. %s", item.id, item.outcome, item.reason)
-                except SettingsError as error:
-                    desk.is_closed, desk.stopped_by = True, error
-
-    async with asyncio.TaskGroup() as group:
-        for pairs in lanes(keyed):
-            group.create_task(lane(pairs))
-    if desk.stopped_by:
-        raise desk.stopped_by
-
-
-def _buyer_keys(order: StoreOrder) -> set[object]:
-    keys = keys_of(order.buyer, order.service_address)
-    return {*keys.emails, *keys.phones, *((name, keys.place) for name in keys.names if keys.place)}
-
-
-async def _follow(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
-    """Decide one order and do what was decided. Raises SettingsError; nothing an order or a vendor does."""
-    house, number = desk.house, row.number
-    try:
-        async with house.books.leases.hold(f"{house.shop.name}/order/{order.id}", wait_s=5):
-            fresh = await house.books.store_orders.get(house.shop.name, order.id)
-            if fresh is None or fresh.stage not in DUE:
-                return RunItem(id=number, outcome="skipped", reason="Another run has done it.")
-            item = await _decide(desk, fresh, order_of(fresh))
-            desk.failures = 0
-            return item
-    except SettingsError:
-        raise
-    except BusyError:
-        return RunItem(id=number, outcome="skipped", reason="Another run is working on it.")
-    except (HeldError, RejectedError, UnresolvedError, ContractError) as error:
-        await hold(house, order, error)
-        return RunItem(id=number, outcome="held", reason=str(error))
-    except TruckrollError as error:
-        if isinstance(error, AWAY):
-            await note_away(house, error)
-            desk.note_failure(error)
-        return RunItem(id=number, outcome=how_it_ended(error), reason=f"{error} The next pass goes on with it.")
-    except Exception as error:  # noqa: BLE001  one order's surprise must not stop the others: it is logged and reported
-        get_run_logger().exception("Order %s stopped on something unforeseen.", number)
-        why = f"Unforeseen: {type(error).__name__}. The run's log has it all; the next pass tries again."
-        return RunItem(id=number, outcome="failed", reason=why)
-
-
-async def _decide(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
+async def _decide(desk: Desk, fresh: Fresh) -> RunItem:
     """Do what this version of the order asks for (docs/processes/order-to-invoice.md, step 2)."""
-    house = desk.house
-    intake = await _intake(desk, row, order)
+    house, row, order = desk.house, fresh.row, fresh.order
+    intake = await _intake(desk, fresh)
     match intake:
         case Sync(warnings=warnings):
             return await _write(desk, row, order, warnings)
@@ -315,13 +174,13 @@ async def _decide(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> RunItem:
             raise HeldError(as_sentence(why), fix, field=where)
 
 
-async def _intake(desk: Desk, row: StoreOrderRow, order: StoreOrder) -> Intake:
-    settings = desk.settings
+async def _intake(desk: Desk, fresh: Fresh) -> Intake:
+    settings, row, order = desk.settings, fresh.row, fresh.order
     if row.ignored == Reason.OFF.name:
         # A switch takes effect on the next order, not on past ones (OI-5).
         return Ignore(Reason.OFF, "It was placed while the sync of this kind of order was switched off.")
     seen = seen_of(row)
-    alike = like_orders(order, await neighbours_of(desk.house, order))
+    alike = like_orders(order, fresh.neighbours)
     on = {"products_on": settings.products.enabled, "services_on": settings.services.enabled}
     intake = decide_intake(order, seen=seen, tenant_currency=order.currency, alike=alike, **on)
     if not isinstance(intake, Sync) or intake.is_update:
@@ -351,9 +210,9 @@ async def _write(desk: Desk, row: StoreOrderRow, order: StoreOrder, warnings: Se
 
     written = []
     for plan in plans:
-        part = await _write_part(desk, order, plan, account)
-        await remember_part(house, order, part)
-        written.append(part)
+        written.append(await _write_part(desk, order, plan, account))
+        if sells or plan is not plans[-1]:
+            await remember_part(house, order, written[-1])
     # 11. Memberships that were sold, each with the invoice of its sale paid.
     if sells:
         is_new = desk.has_new_books
@@ -361,15 +220,17 @@ async def _write(desk: Desk, row: StoreOrderRow, order: StoreOrder, warnings: Se
         told = await pay_memberships(shop, order, account, choices.services, sold, look_first=is_new)
         row = await remember_memberships(house, order, sold, told)
 
-    await settle(house, order, OrderStage.SYNCED, _said(written))
+    await settle(house, order, OrderStage.SYNCED, _said(written), parts=written)
     return _item(row, "synced", written)
 
 
 async def _write_part(desk: Desk, order: StoreOrder, plan: PartPlan, account: CustomerAccount) -> WrittenPart:
     """One part of the cart: its items, its job, its invoice, its payment."""
     shop = desk.house.shop.name
-    # 6. The sold items are in the pricebook, each once.
-    items = await ensure_items(shop, order, plan.part, plan.choices) if plan.invoice else {}
+    # 6. The sold items are in the pricebook, each once. What was sold before needs no step.
+    items = await known_items(desk.house, plan.part) if plan.invoice else {}
+    if items is None:
+        items = await ensure_items(shop, order, plan.part, plan.choices)
     # 7. The job, with campaign, business unit, job type, visit and technician.
     job = await book_job(shop, order, plan, account, look_first=desk.has_new_books)
     total = None
@@ -407,19 +268,23 @@ async def _account(
         found = await find_customer(shop, order)
         match found.match:
             case Matched(customer=customer, by=by, tie_break=tie_break, warnings=told):
-                row = await begin(house, order, version, warnings=(*noticed, *told))
+                matched = MatchedBy(by.value, tie_break.value if tie_break else "")
+                noticed = (*noticed, *told)
+                if found.account is not None and not desk.settings.add_new_contacts:
+                    whose = Whose(found.account, matched)
+                    return await begin(house, order, version, warnings=noticed, whose=whose), whose.account
+                await begin(house, order, version, warnings=noticed)
                 account = found.account or await add_location(shop, order, int(customer), tags, found.customer_tags)
                 if desk.settings.add_new_contacts:
                     await add_contacts(shop, order, account)
-                matched = MatchedBy(by.value, tie_break.value if tie_break else "")
             case NewCustomer(warnings=told):
-                row = await begin(house, order, version, warnings=(*noticed, *told))
-                account = await open_account(shop, order, tags)
                 matched = MatchedBy("new")
+                await begin(house, order, version, warnings=(*noticed, *told))
+                account = await open_account(shop, order, tags)
             case NeedsReview(candidates=candidates, why=why, fix=fix, by=by):
                 who = f" Customers {listed(candidates, 'and')}." if candidates else ""
                 raise HeldError(f"{as_sentence(why)}{who}", fix, field=by.value if by else "customer")
-        return await remember_account(house, order, account, matched, row.warnings), account
+        return await remember_account(house, order, Whose(account, matched)), account
 
 
 async def _complete(house: House, row: StoreOrderRow, order: StoreOrder, choices: OrderChoices) -> RunItem:

@@ -97,7 +97,7 @@ async def call(method: str, url: str, *, headers: Mapping[str, str], **parts: An
     try:
         async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False, verify=_tls()) as http:
             return (await http.request(method, url, headers=headers, **parts)).status_code
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return None
 
 

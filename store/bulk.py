@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import JSON, String, TextClause, bindparam, cast, func, select, text
+from sqlalchemy import JSON, Select, String, TextClause, bindparam, cast, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
@@ -76,6 +76,31 @@ def among(session: Session, column: Any, values: Collection[str] | Collection[in
     if session.get_bind().dialect.name == "sqlite":
         return column.in_(select(func.json_each(rows).table_valued("value").c.value))
     return column.in_(select(cast(func.jsonb_array_elements_text(cast(rows, JSONB)).column_valued(), column.type)))
+
+
+def read_rows(session: Session, statement: Select[Any]) -> list[list[Any]]:
+    """Run a select and return its rows in no certain order, as lists of what JSON has: a record is not taken apart twice.
+
+    Truth is 0 and 1 on SQLite.
+    """
+    columns = statement.subquery().c
+    if session.get_bind().dialect.name == "sqlite":
+        row = func.json_array(*(func.json(one) if isinstance(one.type, JSON) else one for one in columns))
+        written = select(func.json_group_array(row, type_=String))
+    else:
+        written = select(cast(func.json_agg(func.json_build_array(*columns)), String))
+    found = session.connection().execute(written).scalar_one()
+    return [] if found is None else from_text(found)
+
+
+def from_text(rows: str) -> list[list[Any]]:
+    """Read JSON as `as_text` writes it."""
+    read: list[list[Any]]
+    try:
+        read = orjson.loads(rows)
+    except ValueError:
+        read = json.loads(rows)
+    return read
 
 
 def as_text(rows: Collection[Any]) -> str:

@@ -17,7 +17,7 @@ from sqlmodel import col
 from models.contact_sync import ChangedPage, Mark, SourceContact, SourceCustomer
 from models.person import LOCATION_CONTACT, IndexEntry, IndexRow, KnownCustomer, customers_of
 from models.tables import ContactChangeRow, ContactIndexRow, ContactKeyRow
-from store.bulk import among, write_rows
+from store.bulk import among, read_rows, write_rows
 from store.session import Store
 from store.sql import changed, take_turn
 
@@ -183,8 +183,8 @@ def _as_kept(row: IndexRow) -> _Kept:
 
 
 def _kept(session: Session, wheres: Sequence[tuple[Any, ...]]) -> dict[str, _Kept]:
-    rows = [row for where in wheres for row in session.execute(_ALL_RECORDS.where(*where))]
-    return {source: (customer, is_active, record) for customer, source, is_active, record in rows}
+    rows = [row for where in wheres for row in read_rows(session, _ALL_RECORDS.where(*where))]
+    return {source: (customer, bool(is_active), record) for customer, source, is_active, record in rows}
 
 
 def _counts(source: str) -> bool:
@@ -215,18 +215,14 @@ def _changed_page(session: Session, shop: str, since: Mark, limit: int) -> Chang
         col(ContactIndexRow.customer) == changes.c.customer,
         col(ContactIndexRow.source).not_like("location/%"),
     )
-    statement = (
-        select(
-            changes.c.seq,
-            changes.c.customer,
-            col(ContactIndexRow.source),
-            col(ContactIndexRow.is_active),
-            col(ContactIndexRow.record),
-        )
-        .join_from(changes, ContactIndexRow, theirs, isouter=True)
-        .order_by(changes.c.seq, changes.c.customer)
-    )
-    rows = session.execute(statement).all()
+    statement = select(
+        changes.c.seq,
+        changes.c.customer,
+        col(ContactIndexRow.source),
+        col(ContactIndexRow.is_active),
+        col(ContactIndexRow.record),
+    ).join_from(changes, ContactIndexRow, theirs, isouter=True)
+    rows = sorted(read_rows(session, statement), key=lambda row: row[:2])
     if not rows:
         return ChangedPage((), since)
     return ChangedPage(tuple(_sources(row[1:] for row in rows).values()), Mark(rows[-1][0], rows[-1][1]))
@@ -266,7 +262,7 @@ def _source(customer: int, own: tuple[bool, dict[str, Any]] | None, contacts: li
         customer,
         name=record.get("name", ""),
         customer_type=record.get("customer_type", ""),
-        is_active=is_active,
+        is_active=bool(is_active),
         merged_into=record.get("merged_into", ""),
         do_not_mail=record.get("do_not_mail", False),
         address=record.get("address"),

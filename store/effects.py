@@ -152,6 +152,13 @@ class Effects:
         """Return the ledger's row of one effect."""
         return await self._store.read(lambda session: session.get(EffectRow, key))
 
+    async def references(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return what the done effects among these keys refer to, by key."""
+        statement = select(col(EffectRow.key), col(EffectRow.reference)).where(
+            col(EffectRow.key).in_(list(keys)), col(EffectRow.status) == DONE
+        )
+        return await self._store.read(lambda session: dict(session.execute(statement).tuples().all()))
+
     async def known(self, shop: str, references: Iterable[str]) -> set[str]:
         """Return those of the references that done effects of the shop have: a record is one write's, not two's."""
         statement = select(col(EffectRow.reference)).where(

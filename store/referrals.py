@@ -47,7 +47,7 @@ from models.contact_sync import (
 )
 from models.link_write_back import NotWritten, UnwrittenLink
 from models.tables import ReferralCustomerRow, ReferralUserRow
-from store.bulk import among, write_rows
+from store.bulk import among, read_rows, write_rows
 from store.contact_index import touch_in
 from store.session import Store
 from store.sql import changed, table_of, take_turn
@@ -343,12 +343,12 @@ class _Page(_Tables):
 
     def _read(self, drafts: Sequence[Draft | Skip]) -> None:
         named = among(self.session, col(ReferralCustomerRow.customer), [draft.customer for draft in drafts])
-        for row in self.session.execute(select(*_LINK_COLUMNS).where(*self.customers(), named)):
+        for row in read_rows(self.session, select(*_LINK_COLUMNS).where(*self.customers(), named)):
             self._links[row[0]] = KnownLink(row[0], row[1], CustomerState(row[2]), row[3], row[4])
         keys = {one.key for draft in drafts if isinstance(draft, Draft) for one in draft.emails}
         keys.update(link.key for link in self._links.values() if link.key)
         theirs = among(self.session, col(ReferralUserRow.email_key), keys)
-        for person in self.session.execute(select(*_USER_COLUMNS).where(*self.users(), theirs)):
+        for person in read_rows(self.session, select(*_USER_COLUMNS).where(*self.users(), theirs)):
             self._known[person[0]] = self._user(*person)
         self._read_holders(drafts)
 

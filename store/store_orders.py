@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -115,10 +115,8 @@ class StoreOrders:
         rows = await self._store.read(lambda session: session.execute(statement).all())
         return {row[0]: row[1] for row in rows}
 
-    async def placed_between(
-        self, shop: str, since: datetime, until: datetime, *, basket: str | None = None
-    ) -> Sequence[StoreOrderRow]:
-        """Return the orders placed from `since` to before `until`, the oldest first; of one basket, if it is given."""
+    async def placed_between(self, shop: str, since: datetime, until: datetime) -> Sequence[StoreOrderRow]:
+        """Return the orders placed from `since` to before `until`, the oldest first."""
         statement = (
             select(StoreOrderRow)
             .where(
@@ -128,9 +126,33 @@ class StoreOrders:
             )
             .order_by(col(StoreOrderRow.ordered_at), col(StoreOrderRow.order_id))
         )
-        if basket is not None:
-            statement = statement.where(col(StoreOrderRow.basket) == basket)
         return await self._store.read(lambda session: session.scalars(statement).all())
+
+    async def with_neighbours(
+        self, shop: str, order_id: str, before: timedelta
+    ) -> tuple[StoreOrderRow | None, Sequence[tuple[str, int]]]:
+        """Return an order, and the id and version of those of the same basket placed at most `before` before it."""
+
+        def read(session: Session) -> tuple[StoreOrderRow | None, Sequence[tuple[str, int]]]:
+            row = session.get(StoreOrderRow, (shop, order_id))
+            if row is None:
+                return None, ()
+            statement = select(col(StoreOrderRow.order_id), col(StoreOrderRow.version)).where(
+                col(StoreOrderRow.shop) == shop,
+                col(StoreOrderRow.basket) == row.basket,
+                col(StoreOrderRow.ordered_at) >= row.ordered_at - before,
+                col(StoreOrderRow.ordered_at) <= row.ordered_at,
+                col(StoreOrderRow.order_id) != order_id,
+            )
+            return row, [(other, version) for other, version in session.execute(statement)]
+
+        return await self._store.read(read)
+
+    async def bodies(self, shop: str, order_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return orders at their newest version as they were kept, by id."""
+        wanted = (col(StoreOrderRow.shop) == shop, col(StoreOrderRow.order_id).in_(list(order_ids)))
+        statement = select(col(StoreOrderRow.order_id), col(StoreOrderRow.order)).where(*wanted)
+        return await self._store.read(lambda session: dict(session.execute(statement).tuples().all()))
 
     async def update(self, shop: str, order_id: str, *, version: int | None = None, **changes: Any) -> StoreOrderRow:
         """Change columns, and return the fresh row. `version`: see `update_in`."""

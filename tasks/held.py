@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from models.booking import ReferralStage
 from decisions.words import customers
+from models.booking import ReferralStage
 from models.errors import TruckrollError
 from models.order_sync import OrderStage
 from models.outgoing import Outgoing

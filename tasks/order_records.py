@@ -5,10 +5,12 @@ Each step is one transaction with its line in the audit log (OI-72).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -22,7 +24,10 @@ from tasks.store_jobs import job_effect
 from tasks.store_orders import PROCESS
 
 _CLOSE = timedelta(minutes=15)
-_A_MOMENT = timedelta(microseconds=1)
+"""How long before an order another one counts as its neighbour."""
+
+_MOST_READ = 500
+"""Orders kept at hand, whatever their number: some five megabytes."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,14 @@ class MatchedBy:
     rule: str
     """email, phone, name_address, or new."""
     tie_break: str = ""
+
+
+@dataclass(frozen=True)
+class Whose:
+    """The customer and the location of an order, and how they were found."""
+
+    account: CustomerAccount
+    matched: MatchedBy
 
 
 _NEW_BOOKS = "order-to-invoice/new-books"
@@ -47,11 +60,6 @@ async def note_first_pass(house: House) -> None:
     """Note that a pass went through everything that was due."""
     if await has_new_books(house):
         await house.books.cursors.set(house.shop.name, _NEW_BOOKS, _DONE)
-
-
-def order_of(row: StoreOrderRow) -> StoreOrder:
-    """Return the order at its newest version."""
-    return StoreOrder.model_validate(row.order)
 
 
 def seen_of(row: StoreOrderRow) -> Seen | None:
@@ -83,62 +91,95 @@ async def has_job(house: House, order: StoreOrder) -> bool:
     return any([await house.books.effects.status(key) is not None for key in keys])
 
 
-async def neighbours_of(house: House, order: StoreOrder) -> tuple[StoreOrder, ...]:
-    """Return the orders placed shortly before this one, to be compared with it (OI-68)."""
-    rows = await house.books.store_orders.placed_between(
-        house.shop.name, order.created_at - _CLOSE, order.created_at + _A_MOMENT, basket=order.basket_key()
-    )
-    return tuple(order_of(row) for row in rows if row.order_id != order.id)
+def order_of(row: StoreOrderRow) -> StoreOrder:
+    """Return the order at its newest version."""
+    return StoreOrder.model_validate(row.order)
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """An order as it is kept now, and those of the same basket placed shortly before it, to be compared (OI-68)."""
+
+    row: StoreOrderRow
+    order: StoreOrder
+    neighbours: tuple[StoreOrder, ...]
+
+
+class OrdersRead:
+    """The orders one pass has read last, by id and version: each is the neighbour of many, and read from text once."""
+
+    def __init__(self) -> None:
+        self._orders: OrderedDict[tuple[str, int], StoreOrder] = OrderedDict()
+
+    def of(self, row: StoreOrderRow) -> StoreOrder:
+        """Return the order at its newest version."""
+        return self._orders.get((row.order_id, row.version)) or self._keep(row.order)
+
+    async def fresh(self, house: House, order_id: str) -> Fresh | None:
+        """Read an order anew, with its neighbours; None when it is not there."""
+        shop, books = house.shop.name, house.books.store_orders
+        row, others = await books.with_neighbours(shop, order_id, _CLOSE)
+        if row is None:
+            return None
+        found = {number: self._orders.get((number, version)) for number, version in others}
+        missing = [number for number, known in found.items() if known is None]
+        if missing:
+            found |= {number: self._keep(body) for number, body in (await books.bodies(shop, missing)).items()}
+        return Fresh(row, self.of(row), tuple(other for other in found.values() if other is not None))
+
+    def _keep(self, body: dict[str, Any]) -> StoreOrder:
+        order = StoreOrder.model_validate(body)
+        self._orders[order.id, order.version] = order
+        while len(self._orders) > _MOST_READ:
+            self._orders.popitem(last=False)
+        return order
 
 
 async def begin(
-    house: House, order: StoreOrder, settings_version: str, *, warnings: Sequence[str] | None = None
+    house: House,
+    order: StoreOrder,
+    settings_version: str,
+    *,
+    warnings: Sequence[str] | None = None,
+    whose: Whose | None = None,
 ) -> StoreOrderRow:
     """Note that this version is being written: from here on a change in the store is for a person (OI-69).
 
     `warnings`: what was noticed so far. They are kept before the account is written: a pass that goes on after a crash
     finds the order begun, and does not notice all of it again (OI-15, OI-68).
+    `whose`: the account, where it is there already, so that `remember_account` is not needed.
     """
     told = {} if warnings is None else {"warnings": list(dict.fromkeys(warnings))}
-    return await house.books.store_orders.update(
-        house.shop.name,
-        order.id,
-        version=order.version,
-        stage=OrderStage.WRITING,
-        stage_words=f"Version {order.version} is being written.",
-        written=order.model_dump(mode="json"),
-        settings_version=settings_version,
-        **told,
-    )
 
-
-async def remember_account(
-    house: House, order: StoreOrder, account: CustomerAccount, matched: MatchedBy, warnings: Sequence[str]
-) -> StoreOrderRow:
-    """Keep whose order it is: a pass that goes on later does not ask again."""
-    told = list(warnings)
-
-    def keep(session: Session) -> StoreOrderRow:
+    def note(session: Session) -> StoreOrderRow:
         row = house.books.store_orders.update_in(
             session,
             house.shop.name,
             order.id,
-            customer=account.customer,
-            location=account.location,
-            matched_by=matched.rule,
-            warnings=told,
+            version=order.version,
+            stage=OrderStage.WRITING,
+            stage_words=f"Version {order.version} is being written.",
+            written=order.model_dump(mode="json"),
+            settings_version=settings_version,
+            **told,
         )
-        detail = {
-            "rule": matched.rule,
-            "tie_break": matched.tie_break,
-            "customer": account.customer,
-            "location": account.location,
-            "warnings": told,
-        }
-        house.books.audit.append_in(session, row.shop, PROCESS, row.number, "matched", detail=detail)
-        return row
+        return _note_account(house, session, order, whose) if whose else row
 
-    return await house.books.store.run(keep)
+    return await house.books.store.run(note)
+
+
+async def remember_account(house: House, order: StoreOrder, whose: Whose) -> StoreOrderRow:
+    """Keep whose order it is: a pass that goes on later does not ask again."""
+    return await house.books.store.run(lambda session: _note_account(house, session, order, whose))
+
+
+def _note_account(house: House, session: Session, order: StoreOrder, whose: Whose) -> StoreOrderRow:
+    account, matched = whose.account, whose.matched
+    kept = {"customer": account.customer, "location": account.location}
+    row = house.books.store_orders.update_in(session, house.shop.name, order.id, matched_by=matched.rule, **kept)
+    detail = {"rule": matched.rule, "tie_break": matched.tie_break, **kept, "warnings": row.warnings}
+    house.books.audit.append_in(session, row.shop, PROCESS, row.number, "matched", detail=detail)
+    return row
 
 
 async def remember_part(house: House, order: StoreOrder, part: WrittenPart) -> StoreOrderRow:
@@ -146,12 +187,16 @@ async def remember_part(house: House, order: StoreOrder, part: WrittenPart) -> S
 
     def keep(session: Session) -> StoreOrderRow:
         row = house.books.store_orders.update_in(session, house.shop.name, order.id)
-        others = [one for one in row.parts if one["kind"] != part.kind]
-        return house.books.store_orders.update_in(
-            session, house.shop.name, order.id, parts=[*others, part.model_dump(mode="json")]
-        )
+        return house.books.store_orders.update_in(session, house.shop.name, order.id, parts=_with(row, [part]))
 
     return await house.books.store.run(keep)
+
+
+def _with(row: StoreOrderRow, parts: Sequence[WrittenPart]) -> list[dict[str, Any]]:
+    """Return the order's parts, these among them as they are now."""
+    kinds = {part.kind for part in parts}
+    others = [one for one in row.parts if one["kind"] not in kinds]
+    return [*others, *(part.model_dump(mode="json") for part in parts)]
 
 
 async def remember_memberships(
@@ -171,9 +216,18 @@ async def remember_memberships(
 
 
 async def settle(
-    house: House, order: StoreOrder, stage: OrderStage, words: str, *, reason: Reason | None = None
+    house: House,
+    order: StoreOrder,
+    stage: OrderStage,
+    words: str,
+    *,
+    reason: Reason | None = None,
+    parts: Sequence[WrittenPart] = (),
 ) -> StoreOrderRow:
-    """Close this version: written, or not to be written and why. A newer one that came meanwhile is decided anew."""
+    """Close this version: written, or not to be written and why. A newer one that came meanwhile is decided anew.
+
+    `parts`: what was written of it, where that is not remembered yet.
+    """
 
     def close(session: Session) -> StoreOrderRow:
         row = house.books.store_orders.update_in(
@@ -188,6 +242,7 @@ async def settle(
         )
         if row.written is not None:
             row.written = order.model_dump(mode="json")
+        row.parts = _with(row, parts)
         detail = {
             "version": order.version,
             "words": words,

@@ -29,7 +29,6 @@ from models.shop import ProductOrders
 from models.store_order import StoreOrder
 from models.tenant import PartChoices
 from store import Books
-from store.effect_rows import DONE
 from store.effects import ID
 from tasks import house as front_door
 from tasks.house import House, open_house
@@ -71,6 +70,15 @@ async def ensure_items(shop: str, order: StoreOrder, part: Part, choices: PartCh
         return {**known, **made}
 
 
+async def known_items(house: House, part: Part) -> dict[str, int] | None:
+    """Return what `ensure_items` would, where every SKU of the part was met before; None where one is new."""
+    if part.kind is not PartKind.PRODUCT:
+        return {}
+    wanted = _skus_of(part, extra_skus(house.shop.need_contractor_commerce().products))
+    known = await _known(house.books, house.shop.name, wanted)
+    return known if len(known) == len(wanted) else None
+
+
 async def forget_items(books: Books, shop: str, order: StoreOrder) -> None:
     """Have the order's SKUs looked up again by the next pass: a person says that ServiceTitan's pricebook changed.
 
@@ -99,12 +107,9 @@ def _skus_of(part: Part, skus: ExtraSkus) -> tuple[str, ...]:
 
 
 async def _known(books: Books, shop: str, skus: Iterable[str]) -> dict[str, int]:
-    known = {}
-    for sku in skus:
-        row = await books.effects.status(item_effect(shop, sku))
-        if row is not None and row.status == DONE:
-            known[sku] = ID.load(row.reference)
-    return known
+    effects = {item_effect(shop, sku): sku for sku in skus}
+    done = await books.effects.references(effects)
+    return {sku: ID.load(done[effect]) for effect, sku in effects.items() if effect in done}
 
 
 def _item_settings(products: ProductOrders, choices: PartChoices) -> ItemSettings:

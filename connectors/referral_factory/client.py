@@ -178,10 +178,10 @@ class ReferralFactory:
         if person.meta:
             body["meta"] = _meta(person.meta)
         call = self._http.call(f"adding a user to campaign {person.campaign_id}", is_write=True, body=body)
-        answer = await self._http.ask("POST", "/users", call, body=body, also=_REFUSALS)
+        answer = await self._http.ask("POST", "/users", call, body=body, also=_REFUSALS, into=UserEnvelope)
         if answer.status in _REFUSALS:
             return await self._adopt_or_refuse(person, call, answer)
-        user = _user(answer.body, call)
+        user = _read_user(answer.body, call)
         foreign = foreign_field(user, person)
         if foreign:
             raise unreadable(call, f"{foreign} (another person's)")
@@ -309,8 +309,12 @@ def _meta(pairs: tuple[tuple[str, str], ...]) -> list[MetaItem]:
 
 
 def _user(answer: Any, call: Call) -> ReferralUser:
+    return _read_user(parse(UserEnvelope, answer, call), call)
+
+
+def _read_user(answer: UserEnvelope, call: Call) -> ReferralUser:
     try:
-        return read_user(parse(UserEnvelope, answer, call).data)
+        return read_user(answer.data)
     except ValueError:
         raise unreadable(call, "data.qualified_at or data.unsubscribed_at (no date)") from None
 

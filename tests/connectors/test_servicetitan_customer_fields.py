@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -31,7 +32,10 @@ async def test_kinds_of_fields_are_read_page_by_page_also_those_that_say_little(
     st: ServiceTitan, vendors: respx.MockRouter
 ) -> None:
     """Name and type may be null [spec]."""
-    rows = [{"id": 5, "name": "Referral link", "dataType": "Text"}, {"id": 6, "name": None, "dataType": None}]
+    rows: list[dict[str, Any]] = [
+        {"id": 5, "name": "Referral link", "dataType": "Text"},
+        {"id": 6, "name": None, "dataType": None},
+    ]
     pages = [{**page(rows[0]), "hasMore": True}, page(rows[1])]
     route = vendors.get(f"{CRM}/customers/custom-fields").mock(
         side_effect=[httpx.Response(200, json=one) for one in pages]

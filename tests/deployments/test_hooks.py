@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -610,6 +611,7 @@ class Shopfront:
     prefect: Prefect = field(default_factory=Prefect)
     server: uvicorn.Server | None = None
     serving: asyncio.Task[None] | None = None
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     async def open(self) -> None:
         starter = a_starter(self.books, self.prefect, again_s=30)
@@ -626,10 +628,18 @@ class Shopfront:
         await until(is_up)
 
     async def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            await asyncio.to_thread(process.wait)
         if self.server and self.serving:
             self.server.should_exit = True
             await self.serving
             self.server = None
+
+    async def receive(self, home: Home, *shops: str) -> subprocess.Popen[bytes]:
+        """Start a receiver as a process; whatever becomes of the test, it is ended."""
+        self.processes.append(await asyncio.to_thread(start_receiver, home, self.port, *shops))
+        return self.processes[-1]
 
     async def tell(self, path: str, **body: Any) -> Any:
         reply = await self.people.post(f"/_sandbox{path}", json=body)
@@ -848,7 +858,7 @@ async def test_a_receiver_killed_in_a_burst_keeps_each_delivery_once(front: Shop
     """OI-73, OI-67: SIGKILL while deliveries come in; with the store's next tries every one is there, none twice."""
     await front.register(SIGNED)
     await front.tell("/contractor-commerce/switches", duplicate=True)
-    running = await asyncio.to_thread(start_receiver, home, front.port, SIGNED, BY_TOKEN)
+    running = await front.receive(home, SIGNED, BY_TOKEN)
     selling = asyncio.gather(*(front.sell(100201 + n) for n in range(30)))
 
     async def has_some() -> bool:
@@ -864,13 +874,9 @@ async def test_a_receiver_killed_in_a_burst_keeps_each_delivery_once(front: Shop
         return all(one["attempt"] for one in await front.deliveries())
 
     await until(are_tried)
-    running = await asyncio.to_thread(start_receiver, home, front.port, SIGNED, BY_TOKEN)
-    try:
-        await front.tell("/clock/advance", seconds=11)
-        await until(front.all_taken, seconds=20)
-    finally:
-        running.kill()
-        await asyncio.to_thread(running.wait)
+    await front.receive(home, SIGNED, BY_TOKEN)
+    await front.tell("/clock/advance", seconds=11)
+    await until(front.all_taken, seconds=20)
     assert sorted(order for _, order in await kept(front.books, SIGNED)) == sorted(placed)
 
 

@@ -11,6 +11,7 @@ import hmac
 import json
 import logging
 import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -518,6 +519,7 @@ class Town:
     prefect: Prefect = field(default_factory=Prefect)
     server: uvicorn.Server | None = None
     serving: asyncio.Task[None] | None = None
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     async def open(self) -> None:
         starter = a_starter(self.books, self.prefect, again_s=30)
@@ -534,10 +536,18 @@ class Town:
         await until(is_up)
 
     async def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            await asyncio.to_thread(process.wait)
         if self.server and self.serving:
             self.server.should_exit = True
             await self.serving
             self.server = None
+
+    async def receive(self, home: Home, *shops: str) -> subprocess.Popen[bytes]:
+        """Start a receiver as a process; whatever becomes of the test, it is ended."""
+        self.processes.append(await asyncio.to_thread(start_receiver, home, self.port, *shops))
+        return self.processes[-1]
 
     async def tell(self, path: str, **body: Any) -> Any:
         reply = await self.people.post(f"/_sandbox{path}", json=body)
@@ -764,7 +774,7 @@ async def test_a_receiver_killed_in_a_burst_keeps_each_event_once(town: Town, ho
     """RF-43, RF-D6: SIGKILL while events come in, three of each; with the next tries every one is there, none twice."""
     await town.portal(types=["tn.crm.booking-updated"])
     await town.tell("/servicetitan/switches", hooks_times=3)
-    running = await asyncio.to_thread(start_receiver, home, town.port, DEMO)
+    running = await town.receive(home, DEMO)
     made = (await town.tell("/servicetitan/bookings", provider=77, count=40))["booking_ids"]
 
     async def accept_all() -> None:
@@ -786,17 +796,13 @@ async def test_a_receiver_killed_in_a_burst_keeps_each_event_once(town: Town, ho
         return all(one["attempts"] for one in await town.titan_deliveries())
 
     await until(are_tried, seconds=60)
-    running = await asyncio.to_thread(start_receiver, home, town.port, DEMO)
-    try:
+    await town.receive(home, DEMO)
 
-        async def all_sent() -> bool:
-            await town.tell("/clock/advance", seconds=61)
-            return all(one["outcome"] == "sent" for one in await town.titan_deliveries())
+    async def all_sent() -> bool:
+        await town.tell("/clock/advance", seconds=61)
+        return all(one["outcome"] == "sent" for one in await town.titan_deliveries())
 
-        await until(all_sent, seconds=60)
-    finally:
-        running.kill()
-        await asyncio.to_thread(running.wait)
+    await until(all_sent, seconds=60)
     assert sorted(await kept(town.books, ST)) == sorted(f"booking/{number}" for number in made)
 
 

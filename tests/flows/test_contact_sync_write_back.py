@@ -8,9 +8,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows import link_write_back as flow
 from flows.running import run_process
 from models.report import RunReport
+from tasks.link_write_back import write_links
 from tests.tasks.conftest import Counter, a_shop, counter
 
 __all__ = ["counter"]
@@ -71,7 +71,8 @@ async def test_each_customers_link_is_written_once_beside_what_it_has(counter: C
     await fill(counter)
     some = await with_email(counter)
     await counter.tell(f"/servicetitan/customers/{some}", customFields={"Gate code": "4711", "Care club": "Gold"})
-    counter.use(a_shop(sync=SYNC))
+    mapped = {"first_name": "customer.first_name", "email": "contact.email", "City": "customer.custom.Gate code"}
+    counter.use(a_shop(sync={**SYNC, "map": mapped}))
     await counter.calls()
     outcome, words = await outcome_of(await run())
     kept = await links(counter)
@@ -215,7 +216,7 @@ async def test_a_servicetitan_that_stops_answering_holds_nothing_but_itself(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The links are made, ServiceTitan is on the held list as away, and the next pass writes what is left."""
-    monkeypatch.setattr(flow, "write_links", flow.write_links.with_options(retries=0))
+    monkeypatch.setattr("flows.link_write_back.write_links", write_links.with_options(retries=0))
     await fill(counter)
     counter.use(a_shop(sync=SYNC))
     await counter.tell("/faults", match="PATCH /servicetitan/*", kind="status", status=503, times=None)
@@ -254,6 +255,25 @@ async def test_another_field_takes_every_link_anew(counter: Counter) -> None:
     counter.use(a_shop(sync={"write_link_to": "Gate code"}))
     await run()
     assert await in_fields(counter, "Gate code") == await links(counter)
+
+
+async def test_two_campaigns_write_into_a_field_each_and_neither_loses_the_others(counter: Counter) -> None:
+    """Each write carries a customer's whole list, the other campaign's link in it."""
+    await fill(counter, 20)
+    await counter.tell("/referral-factory/campaigns/1002", status="launched")
+    shop = a_shop(sync=SYNC)
+    settings = shop.need_referral_factory()
+    one = settings.campaigns[0]
+    other = one.model_copy(
+        update={"id": 1002, "contact_sync": one.contact_sync.model_copy(update={"write_link_to": "Gate code"})}
+    )
+    both = settings.model_copy(update={"campaigns": (one, other)})
+    counter.use(shop.model_copy(update={"referral_factory": both}))
+    await run()
+    assert await in_fields(counter) == await links(counter)
+    kept = await counter.books.referrals.links("demo", 1002, limit=10_000)
+    assert await in_fields(counter, "Gate code") == {one.customer: one.url for one in kept}
+    assert len(kept) > 10
 
 
 async def test_before_the_first_sync_people_are_told_what_to_switch_off(counter: Counter) -> None:

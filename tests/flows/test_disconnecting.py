@@ -16,21 +16,23 @@ from connectors.referral_factory.client import ReferralFactory
 from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import TokenStore
 from flows.running import run_process
-from models.connection import Vendor
+from models.connection import Connection, ConnectionState, Moved, Vendor
 from models.order_sync import DUE, OrderStage
 from models.report import RunReport
 from models.shop import Shop, parse_shop
 from tasks.connections import ask_for_access, connect, disconnect
-from tasks.gate import ShopGate
+from tasks.gate import ShopGate, disconnected
 from tasks.house import House
 from tests.flows.conftest import World
 from tests.flows.test_order_to_invoice import FILTER, ROBIN, invoice_of
+from tests.flows.test_parts_loop import answer, asked, one_pass
 from tests.tasks.conftest import NO_PARTS, Counter, counter
 
 __all__ = ["counter"]
 
 DANA = "Dana Whitfield"
 WITHIN_S = 1.0
+CONNECTED = Moved(connection=Connection(state=ConnectionState.CONNECTED), event="connected")
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ async def test_a_contact_sync_stops_in_the_middle_of_a_page(
     """RF-67, RF-68: in neither direction; what was done stays, and nothing of it is done again once it is connected."""
     await guarded.tell("/referral-factory/switches", calls_per_minute=None)
     await guarded.tell("/servicetitan/switches", feed_page_size=50)
-    await guarded.tell("/servicetitan/generate", customers=900, seed=7)
+    await guarded.tell("/servicetitan/generate", customers=600, seed=7)
     report = await cut_in_the_middle(guarded, "contact-sync", vendor, at=at, seen=seen)
     assert is_skipped(report), report
     users = (await guarded.people.get("/_sandbox/referral-factory/users")).json()["users"]
@@ -130,15 +132,14 @@ async def test_a_contact_sync_stops_in_the_middle_of_a_page(
     assert creates >= len(after) - len(users)
 
 
-@pytest.mark.parametrize("vendor", ["contractor_commerce", "servicetitan"])
-@pytest.mark.parametrize("seen", [1, 6, 20])
+@pytest.mark.parametrize(("vendor", "seen"), [("contractor_commerce", 6), ("servicetitan", 1), ("servicetitan", 20)])
 async def test_an_order_pass_stops_in_the_middle_and_goes_on_when_connected(
     guarded: Counter, trial: House, vendor: Vendor, seen: int
 ) -> None:
     """RF-67: no order fails or is held; each is written once, to the cent, after it was connected again."""
     orders = [
         await guarded.sell(**FILTER, **{**ROBIN, "email": f"buyer{n}@example.com", "phone": "", "line1": f"{n} Elm St"})
-        for n in range(1, 13)
+        for n in range(1, 9)
     ]
     before = (await guarded.state())["servicetitan"]
     report = await cut_in_the_middle(guarded, "order-to-invoice", vendor, at="POST /servicetitan/", seen=seen)
@@ -209,3 +210,49 @@ async def test_the_parts_processes_are_skipped(world: World, process: str, vendo
     [item] = report.items
     assert (item.outcome, "disconnected" in item.reason) == ("skipped", True)
     assert not await world.books.held.list("demo")
+
+
+@pytest.mark.parametrize("step", ["match", "place"])
+async def test_a_part_whose_distributor_is_disconnected_meanwhile_stays_where_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """RF-67: nobody is told of a failure, and nothing is held; connected again, the part is ordered once."""
+    await asked(world)
+    await answer(world)
+    works = getattr(world.marcone, step)
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise disconnected("demo", "marcone", "Marcone is disconnected, nothing is sent.")
+
+    monkeypatch.setattr(world.marcone, step, refuse)
+    [item] = await one_pass()
+    assert (item.outcome, "disconnected" in item.reason) == ("skipped", True)
+    assert world.marcone.orders == []
+    assert not await world.books.held.list("demo")
+    assert not await world.books.audit.list(shop="demo", event="failed")
+    monkeypatch.setattr(world.marcone, step, works)
+    assert [one.outcome for one in await one_pass()] == ["ordered"]
+    assert len(world.marcone.orders) == 1
+
+
+async def test_reconcile_leaves_the_runs_of_a_disconnected_shop_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RF-67: a run that would end at its first call is not started again and again."""
+
+    async def find(*_: object) -> str:
+        return "deployment"
+
+    async def mend(*_: object) -> None:
+        mended.append("run")
+
+    mended: list[str] = []
+    monkeypatch.setattr("flows.reconcile.find_parts_loop", find)
+    monkeypatch.setattr("flows.reconcile.mend_run", mend)
+    await asked(world)
+    await disconnect(world.books, world.house.shop, "marcone", DANA)
+    assert (await run_process("reconcile", "demo")).counts()["failed"] == 0
+    assert mended == []
+    await world.books.connections.change("demo", "marcone", lambda _: [CONNECTED], by=DANA)
+    await run_process("reconcile", "demo")
+    assert mended == ["run"]

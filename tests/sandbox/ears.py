@@ -31,7 +31,7 @@ class Ear:
 
     async def until(self, count: int) -> list[Heard]:
         """Wait until so many requests came in."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             while len(self.heard) < count:  # noqa: ASYNC110 - they are heard in another thread
                 await anyio.sleep(0.01)
         return self.heard

@@ -34,6 +34,7 @@ from models.contact_sync import (
     Unchanged,
     Update,
 )
+from models.link_write_back import NotWritten
 from models.person import IndexEntry
 from models.referral import ReferralUser
 from models.shop import ContactSyncSettings
@@ -620,6 +621,49 @@ async def test_links_are_written_back_once_and_again_when_they_change(books: Boo
     await referrals.wrote("demo", CAMPAIGN, {2: ""})
     assert [one.customer for one in await referrals.links_to_write("demo", CAMPAIGN)] == [2]
     assert await referrals.links_to_write("demo", CAMPAIGN, after=2) == []
+
+
+async def test_a_link_that_could_not_be_written_waits_until_somebody_says_so(books: Books, program: Program) -> None:
+    """One that was refused is not offered again, one that may go by itself is; a retry and another field take all."""
+    sync, referrals = Sync(books, program), books.referrals
+    for number in (1, 2, 3):
+        await books.contact_index.put("demo", [customer(number), contact(number, number, f"p{number}@example.com")])
+    await sync.run()
+    due = await referrals.links_to_write("demo", CAMPAIGN)
+    await referrals.wrote("demo", CAMPAIGN, {1: due[0].url})
+    failures = [NotWritten(3, "The customer is inactive."), NotWritten(2, "Refused.", refused=due[1].url)]
+    await referrals.could_not_write("demo", CAMPAIGN, failures)
+    assert [one.customer for one in await referrals.links_to_write("demo", CAMPAIGN)] == [3]
+    assert await referrals.count_to_write("demo", CAMPAIGN) == 1
+    told = await referrals.unwritten("demo", CAMPAIGN)
+    assert [(one.customer, one.why) for one in told] == [(2, "Refused."), (3, "The customer is inactive.")]
+    assert [one.customer for one in await referrals.unwritten("demo", CAMPAIGN, after=2)] == [3]
+    assert [one.link_why for one in await referrals.links("demo", CAMPAIGN)] == [
+        "",
+        "Refused.",
+        "The customer is inactive.",
+    ]
+    assert await referrals.unwritten("other", CAMPAIGN) == []
+    assert await referrals.unwritten("demo", CAMPAIGN + 1) == []
+
+    assert await referrals.forget_refusals("demo", CAMPAIGN) == 2
+    assert [one.customer for one in await referrals.links_to_write("demo", CAMPAIGN)] == [2, 3]
+    assert await referrals.unwritten("demo", CAMPAIGN) == []
+    await referrals.wrote("demo", CAMPAIGN, {2: due[1].url, 3: due[2].url})
+    assert await referrals.count_to_write("demo", CAMPAIGN) == 0
+    await referrals.write_again("demo", CAMPAIGN)
+    assert await referrals.count_to_write("demo", CAMPAIGN) == 3
+
+
+async def test_a_refusal_of_one_link_does_not_hold_the_next(books: Books, program: Program) -> None:
+    """The link changed since: it is another one that is to be written."""
+    sync, referrals = Sync(books, program), books.referrals
+    await books.contact_index.put("demo", [customer(1), contact(11, 1, "a@example.com")])
+    await sync.run()
+    await referrals.could_not_write(
+        "demo", CAMPAIGN, [NotWritten(1, "Refused.", refused="https://acme.example.com/old")]
+    )
+    assert [one.customer for one in await referrals.links_to_write("demo", CAMPAIGN)] == [1]
 
 
 async def test_names_and_emails_of_any_script_and_length_are_kept(

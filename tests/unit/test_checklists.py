@@ -18,13 +18,14 @@ ITEMS = 61
 """The parts checklist counts so many, whether or not the contract is at hand."""
 
 _ROW = re.compile(
-    r"^\| (?P<item>(?:PL|OI)-\d+) \| (?P<words>[^|]+) \| (?P<status>[^|]+) \| (?P<proof>[^|]*) \|$", re.MULTILINE
+    r"^\| (?P<item>(?:PL|OI|RF)-[DS]?\d+) \| (?P<words>[^|]+) \| (?P<status>[^|]+) \| (?P<proof>[^|]*) \|$",
+    re.MULTILINE,
 )
 _RANGE = re.compile(
     r"^\| (?P<kind>[A-Z]+-[A-Z]?)(?P<first>\d+) to (?P=kind)(?P<last>\d+) \| (?P<status>[^|]+) \|$", re.MULTILINE
 )
 _TEST = re.compile(r"`(tests/[\w/]+\.py::test_\w+)`")
-_NAMED = re.compile(r"\b(PL|OI)-(\d+)\b|_(pl|oi)_?(\d+)(?=_|$)", re.IGNORECASE)
+_NAMED = re.compile(r"\b(PL|OI|RF)-([DS]?\d+)\b|_(pl|oi|rf)_?([ds]?\d+)(?=_|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def known_tests() -> dict[str, set[str]]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 named = _NAMED.findall(f"{node.name} {ast.get_docstring(node) or ''}")
                 found[f"{file.relative_to(ROOT).as_posix()}::{node.name}"] = {
-                    f"{(kind or short).upper()}-{int(one or other)}" for kind, one, short, other in named
+                    f"{(kind or short).upper()}-{(one or other).upper()}" for kind, one, short, other in named
                 }
     return found
 
@@ -84,12 +85,18 @@ def test_the_contracts_items_are_these() -> None:
     assert items_of("marcone", r"\bPL-\d+\b") == set(rows_of("PL"))
 
 
+def _place(item: str) -> tuple[str, int]:
+    """The letter that some numbers have, and the number."""
+    number = item.partition("-")[2]
+    return number.rstrip("0123456789"), int(number.lstrip("DS"))
+
+
 @pytest.mark.parametrize(("contract", "prefix"), [("contractor_commerce", "OI"), ("referral_factory", "RF")])
 def test_the_other_checklists_are_listed_by_row_or_range(contract: str, prefix: str) -> None:
     """Every item has a row of its own, in order, or lies in exactly one range, which names the issue."""
     wanted = items_of(contract, rf"\b{prefix}-[A-Z]?\d+\b")
     own = rows_of(prefix)
-    assert own == sorted(own, key=lambda item: int(item.partition("-")[2]))
+    assert own == sorted(own, key=_place)
     listed = own + [
         f"{found['kind']}{number}"
         for found in _RANGE.finditer(PAGE.read_text(encoding="utf-8"))

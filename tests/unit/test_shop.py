@@ -238,3 +238,41 @@ def test_the_example_shows_every_setting_of_the_parts_loop() -> None:
     written = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
     assert set(written["parts"]) == set(PartsSettings.model_fields)
     assert set(written["marcone"]) == set(MarconeSettings.model_fields)
+
+
+def two_campaigns(written: dict[str, Any], one: str, other: str, *, is_other_on: bool = True) -> dict[str, Any]:
+    """Return the file with two campaigns that write links back."""
+    first = written["referral_factory"]["campaigns"][0]
+    sync = first["contact_sync"]
+    second = {"id": 1002, "contact_sync": {**sync, "enabled": is_other_on, "write_link_to": other}}
+    section = {
+        **written["referral_factory"],
+        "campaigns": [{**first, "contact_sync": {**sync, "write_link_to": one}}, second],
+    }
+    return {**written, "referral_factory": section}
+
+
+def test_two_campaigns_do_not_share_a_field_for_their_links(written: dict[str, Any]) -> None:
+    """The later sync would write over the links of the earlier one, and it would never come to rest."""
+    said = fault(two_campaigns(written, "Referral link", " referral LINK"))
+    assert "campaigns 1001 and 1002 both name contact_sync.write_link_to" in said
+    parse_shop(two_campaigns(written, "Referral link", "Landlord link"), "demo.toml")
+    parse_shop(two_campaigns(written, "", ""), "demo.toml")
+    parse_shop(two_campaigns(written, "Referral link", "Referral link", is_other_on=False), "demo.toml")
+
+
+def test_the_field_that_takes_the_link_is_not_read_from(written: dict[str, Any]) -> None:
+    """Each link that is written would change what is sent of the customer."""
+    sync = written["referral_factory"]["campaigns"][0]["contact_sync"]
+    sync["write_link_to"] = "Referral link"
+    sync["map"]["Link"] = "customer.custom.referral link"
+    assert "map.Link" in fault(written)
+    sync["map"]["Link"] = "customer.custom.Old link"
+    parse_shop(written, "demo.toml")
+
+
+def test_links_are_not_written_back_unless_a_field_is_named(written: dict[str, Any]) -> None:
+    """RF-32: off by default, also in a file that says nothing of it."""
+    del written["referral_factory"]["campaigns"][0]["contact_sync"]["write_link_to"]
+    shop = parse_shop(written, "demo.toml")
+    assert shop.need_referral_factory().campaigns[0].contact_sync.write_link_to == ""
