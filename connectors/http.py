@@ -40,7 +40,7 @@ from connectors.limits import CountingLimiter, Gated, Limiter, Turn
 from connectors.tokens import KeyAuth, TokenAuth, named
 from connectors.wire import decode, encode, parse_json
 from models.errors import SettingsError
-from models.shop import Secret
+from models.section import Secret
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from connectors.errors import Call, UnauthorizedError, VendorError, from_answer, from_exception, vendors_words
 from connectors.wire import VendorModel, decode, parse
-from models.shop import Secret
+from models.section import Secret
 
 REFRESH_EARLY_S = 60.0
 """Renew this long before the end; of short lives, at 80% of them."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from models.shop import Secret
+from models.section import Secret
 
 UNSET: Final = Secret("")
 LONGEST_NAME: Final = 200

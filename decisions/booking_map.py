@@ -18,7 +18,7 @@ from decisions.people import email_key
 from decisions.words import listed
 from models.booking import BookingDraft, CannotBook, Party
 from models.referral import Campaign, ReferralUser
-from models.shop import DYNAMIC, JOB_FIELD, META_VALUE, SignUpSettings
+from models.referral_settings import DYNAMIC, JOB_FIELD, META_VALUE, SignUpSettings
 from models.tenant import Offered
 
 ListField = Literal["campaign", "business_unit", "job_type"]

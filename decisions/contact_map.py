@@ -18,7 +18,7 @@ from typing import Final
 from decisions.people import email_key
 from models.contact_sync import Draft, DraftEmail, Skip, SkipReason, SourceContact, SourceCustomer
 from models.errors import SettingsError
-from models.shop import CUSTOM_VALUE, ContactSyncSettings
+from models.referral_settings import CUSTOM_VALUE, ContactSyncSettings
 
 LONGEST_EMAIL: Final = 254
 """Letters. RFC 5321 allows no longer address."""

@@ -20,7 +20,8 @@ from decisions.choices import (
 )
 from decisions.words import listed
 from models.check import CheckLine, advice, found, wrong
-from models.shop import ContractorCommerceSettings, Secret, Shop
+from models.section import Secret
+from models.shop import ContractorCommerceSettings, Shop
 from models.tenant import OrderChoices, TenantLists
 
 QUICKBOOKS: Final = "QuickBooks"

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from models.booking import JOB_STATUSES, FollowedJob, ReferralStage
 from models.referral import UserKind
-from models.shop import LeadSettings, SignUpSettings
+from models.referral_settings import LeadSettings, SignUpSettings
 
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 

@@ -10,7 +10,7 @@ from datetime import date
 from typing import NamedTuple
 
 from models.referral import ReferralUser, UserKind
-from models.shop import CampaignSettings, SignUpSettings
+from models.referral_settings import CampaignSettings, SignUpSettings
 
 
 class Tail(NamedTuple):

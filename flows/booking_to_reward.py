@@ -26,8 +26,8 @@ from models.base import utc_now
 from models.booking import ReferralStage
 from models.errors import BusyError, ContractError, HeldError, RejectedError, TruckrollError, UnresolvedError
 from models.referral import Campaign
+from models.referral_settings import CampaignSettings
 from models.report import RunReport
-from models.shop import CampaignSettings
 from models.tables import HeldRow, ReferredRow
 from tasks.bookings import PROVIDER, ProviderError, book, notices_of, read_campaign_options
 from tasks.contact_index import refresh_contact_index, refresh_location_contacts
@@ -309,7 +309,7 @@ async def _qualify(desk: Desk, row: ReferredRow) -> bool:
 
 
 def _as_held(error: TruckrollError) -> HeldError:
-    return HeldError(error.message, error.fix, error.field if isinstance(error, HeldError) else "")
+    return HeldError(error.message, error.fix, field=error.field if isinstance(error, HeldError) else "")
 
 
 async def _hold(desk: Desk, record: str, error: HeldError) -> None:

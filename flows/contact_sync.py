@@ -22,9 +22,9 @@ from flows.link_write_back import write_links_back
 from flows.running import finish
 from flows.showing import artifact_key, show_progress
 from models.contact_sync import SkipReason, SyncCounts
-from models.errors import BusyError, HeldError, RejectedError
+from models.errors import BusyError, ContractError, HeldError, RejectedError
+from models.referral_settings import CampaignSettings
 from models.report import RunReport
-from models.shop import CampaignSettings
 from tasks.contact_index import refresh_contact_index
 from tasks.contact_sync import PROCESS, Pace, PageDone, check_campaign, has_begun, once_cursor, read_mark, sync_page
 from tasks.house import House, open_house
@@ -78,7 +78,7 @@ async def _sync(house: House, campaign: CampaignSettings, report: RunReport) -> 
             try:
                 await _make_links(house, campaign, report)
                 await house.books.held.release(house.shop.name, PROCESS, record)
-            except (HeldError, RejectedError) as error:
+            except (HeldError, RejectedError, ContractError) as error:
                 field = error.field if isinstance(error, HeldError) else ""
                 fix = how_to_go_on(error.status, error.fix) if isinstance(error, RejectedError) else error.fix
                 await house.books.held.hold(

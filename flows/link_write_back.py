@@ -7,11 +7,9 @@ from uuid import UUID
 from decisions.words import customers
 from flows.access import AWAY, note_away
 from flows.showing import artifact_key, show_progress
-from models.connection import Vendor
 from models.errors import AmbiguousWriteError, BusyError, DisconnectedError, HeldError, VendorError
+from models.referral_settings import CampaignSettings
 from models.report import RunReport
-from models.shop import CampaignSettings
-from tasks.connections import is_connected
 from tasks.contact_sync import PROCESS, Pace
 from tasks.house import House
 from tasks.link_write_back import LinksWritten, find_link_field, write_links
@@ -20,34 +18,31 @@ MOST_COUNTED = 1_000
 """Customers whose link could not be written that the held list counts."""
 
 
-async def write_links_back(house: House, campaign: CampaignSettings, report: RunReport) -> bool:
-    """Write the campaign's links into their custom field, and tell what came of it. False: not all that can be is done.
+async def write_links_back(house: House, campaign: CampaignSettings, report: RunReport) -> None:
+    """Write the campaign's links into their custom field, and tell what came of it.
 
-    Whatever is wrong here is told here: links and the other campaigns do not wait for it.
+    Whatever is wrong here is told here: links and the other campaigns do not wait for it. Raises: DisconnectedError.
     """
     name, shop, record = campaign.contact_sync.write_link_to.strip(), house.shop.name, _record(campaign)
     if not name:
-        return True
+        return
     try:
         # One campaign at a time: each write carries a customer's whole list of fields, the other's link in it.
         async with house.books.leases.hold(f"{shop}/contact-sync/write-back"):
             done = await _pages(house, campaign)
     except BusyError:
         report.add(record, "skipped", "Another run is writing links.")
-        return False
     except DisconnectedError:
         raise  # it ends the pass, and is nobody's fault
     except (*AWAY, AmbiguousWriteError) as error:
         await note_away(house, error)
         report.add(record, "failed", str(error))
-        return False
     except (HeldError, VendorError) as error:
         field = error.field if isinstance(error, HeldError) else ""
         await house.books.held.hold(shop, PROCESS, record, reason=error.message, fix=error.fix, field=field)
         report.add(record, "held", str(error))
-        return False
-    await _tell(house, campaign, report, done)
-    return not any(page.unknown for page in done) and bool(done) and done[-1].is_last
+    else:
+        await _tell(house, campaign, report, done)
 
 
 async def _pages(house: House, campaign: CampaignSettings) -> list[LinksWritten]:
@@ -56,8 +51,8 @@ async def _pages(house: House, campaign: CampaignSettings) -> list[LinksWritten]
     pace = Pace(await house.books.referrals.count_to_write(shop, campaign.id))
     done: list[LinksWritten] = []
     artifact: UUID | None = None
-    # Disconnecting either side stops it at the end of a page (RF-67).
-    while (not done or not done[-1].is_last) and await _is_connected(house):
+    # Disconnecting either side stops it with the next call, which raises DisconnectedError (RF-67).
+    while not done or not done[-1].is_last:
         page = await write_links(shop, campaign.id, field, done[-1].last if done else 0, len(done) + 1)
         done.append(page)
         pace.add(page.customers)
@@ -66,11 +61,6 @@ async def _pages(house: House, campaign: CampaignSettings) -> list[LinksWritten]
             key = artifact_key("link-write-back", str(campaign.id))
             artifact = await show_progress(key, words, pace.percent, artifact)
     return done
-
-
-async def _is_connected(house: House) -> bool:
-    sections: tuple[Vendor, ...] = ("servicetitan", "referral_factory")
-    return all([await is_connected(house.books, house.shop, section) for section in sections])
 
 
 async def _tell(house: House, campaign: CampaignSettings, report: RunReport, done: list[LinksWritten]) -> None:

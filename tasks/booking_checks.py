@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from models.check import CheckLine, advice, found, wrong
 from models.errors import RejectedError, SettingsError, TruckrollError
-from models.shop import CampaignSettings, ReferralFactorySettings
+from models.referral_settings import CampaignSettings, ReferralFactorySettings
 from tasks.bookings import notices_of, read_options
 from tasks.contact_sync import get_campaign
 from tasks.house import House

@@ -27,7 +27,7 @@ from decisions.words import as_sentence
 from models.booking import BookingDraft, CannotBook, Party, ReferralStage
 from models.errors import ContractError, HeldError, NotFoundError, RejectedError
 from models.referral import Campaign, ReferralUser, UserKind
-from models.shop import CampaignSettings, SignUpSettings
+from models.referral_settings import CampaignSettings, SignUpSettings
 from models.tables import ReferredRow
 from models.tenant import Offered
 from store.effects import ID
@@ -119,7 +119,7 @@ async def _book(house: House, row: ReferredRow, options: TenantOptions, campaign
         settings, Party(user, campaign, await _referrer(house, user, settings)), options, existing=existing
     )
     if isinstance(drafted, CannotBook):
-        raise HeldError(drafted.why, drafted.fix, drafted.field)
+        raise HeldError(drafted.why, drafted.fix, field=drafted.field)
     draft = drafted.draft
     if is_begun:
         # It goes on under the external id it was begun with, though the map may be another by now.

@@ -9,7 +9,7 @@ from decisions.link_write_back import choose_field
 from models.check import CheckLine, advice, found, wrong
 from models.connection import NAMES, ConnectionState
 from models.errors import HeldError, TruckrollError
-from models.shop import CUSTOM_VALUE, ContactSyncSettings, ReferralFactorySettings
+from models.referral_settings import CUSTOM_VALUE, ContactSyncSettings, ReferralFactorySettings
 from tasks.booking_checks import check_bookings
 from tasks.connections import standings
 from tasks.contact_sync import read_campaign

@@ -29,8 +29,10 @@ from decisions.words import listed
 from models.base import utc_now
 from models.connection import NAMES, VENDORS, Connection, ConnectionState, Moved, Proof, Standing, Vendor
 from models.errors import SettingsError
+from models.referral_settings import ReferralFactorySettings
+from models.section import Secret
 from models.settings import HouseSettings
-from models.shop import ReferralFactorySettings, Secret, Shop, load_shop, shop_names
+from models.shop import Shop, load_shop, shop_names
 from store import Books
 from tasks.gate import shut
 from tasks.house import House

@@ -18,7 +18,7 @@ from models.errors import (
     NotFoundError,
 )
 from models.referral import Campaign
-from models.shop import CampaignSettings, ReferralFactorySettings
+from models.referral_settings import CampaignSettings, ReferralFactorySettings
 from store import Books
 from tasks.house import House, open_house
 from tasks.referral_calls import referral_calls

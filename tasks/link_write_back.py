@@ -17,13 +17,15 @@ from connectors.errors import AmbiguousWriteError, ContractError, RejectedError,
 from connectors.servicetitan.api import batches
 from connectors.servicetitan.crm_schemas import CustomerFieldValue, CustomerPatch
 from connectors.servicetitan.schemas import Customer
-from decisions.link_write_back import SETTING, choose_field, decide_write, judge_answer
+from decisions.link_write_back import choose_field, decide_write, judge_answer
 from models.contact_sync import KeptLink
 from models.errors import HeldError
 from models.link_write_back import FieldKind, FieldsOfCustomer, LinkIsThere, NotWritten, WriteLink
 from tasks.contact_sync import campaign_settings
 from tasks.house import House, open_house
 from tasks.step import step
+
+SETTING = "referral_factory.campaigns.contact_sync.write_link_to"
 
 PAGE = 500
 """Customers of a page: ten seconds at fifty calls a second."""

@@ -22,7 +22,7 @@ from decisions.qualification import Qualify, judge, needs_history, seen_job, sta
 from models.base import utc_now
 from models.booking import FollowedJob
 from models.errors import BusyError, ContractError, HeldError, NotFoundError, RejectedError, UnresolvedError
-from models.shop import LeadSettings, SignUpSettings
+from models.referral_settings import LeadSettings, SignUpSettings
 from models.tables import ReferredRow
 from store.effects import TEXT
 from store.referred import jobs_of
@@ -111,10 +111,9 @@ async def judge_again(shop: str, campaign_id: int) -> int:
         after, judged = 0, 0
         while page := await house.books.referred.followed(shop, after=after):
             after = page[-1].user_id
-            for row in page:
-                if row.campaign_id == campaign_id:
-                    await _keep(house, row, jobs_of(row))
-                    judged += 1
+            rows = [row for row in page if row.campaign_id == campaign_id]
+            await _each(house, [partial(_judge, house, row) for row in rows], rows)
+            judged += len(rows)
         return judged
 
 
@@ -136,6 +135,10 @@ async def keep_jobs(house: House, row: ReferredRow, changed: Sequence[Job]) -> N
     for job in changed:
         jobs[job.id] = await _seen(house, row, jobs.get(job.id), job)
     await _keep(house, row, [jobs[number] for number in sorted(jobs)])
+
+
+async def _judge(house: House, row: ReferredRow) -> None:
+    await _keep(house, row, [await _with_history(house, row, job) for job in jobs_of(row)])
 
 
 async def _look_now(house: House, row: ReferredRow) -> None:
@@ -198,18 +201,18 @@ async def _seen(house: House, row: ReferredRow, known: FollowedJob | None, job: 
     seen = seen_job(
         known, job.id, job.job_number, job.job_status, modified_on=job.modified_on, was_completed=was_completed
     )
-    if not needs_history(row.kind, jobs=[seen], settings=_settings(house, row)):
-        return seen
-    history = await _history(house, job.id)
-    return seen_job(seen, job.id, job.job_number, job.job_status, modified_on=job.modified_on, history=history)
+    return await _with_history(house, row, seen)
 
 
-async def _history(house: House, job_id: int) -> list[str]:
-    """Return what happened to a job between two looks; nothing where the app may not read it."""
+async def _with_history(house: House, row: ReferredRow, job: FollowedJob) -> FollowedJob:
+    """Add what the job's history tells of its statuses, where that could decide; the app may not be let read it."""
+    if not needs_history(row.kind, jobs=[job], settings=_settings(house, row)):
+        return job
     try:
-        return [entry.event_type for entry in await house.servicetitan.list_job_history(job_id)]
+        history = [entry.event_type for entry in await house.servicetitan.list_job_history(job.id)]
     except RejectedError:
-        return []
+        return job
+    return seen_job(job, job.id, job.number, job.status, modified_on=job.seen_of, history=history)
 
 
 async def _keep(house: House, row: ReferredRow, jobs: Iterable[FollowedJob], *, booking: Booking | None = None) -> None:

@@ -14,7 +14,7 @@ from decisions.sign_ups import Tail, has_moved, is_all_known, is_since, next_tai
 from models.base import utc_now
 from models.errors import ContractError, RejectedError, SettingsError
 from models.referral import ReferralUser, UnreadableUser, UserKind, UserPage
-from models.shop import CampaignSettings, SignUpSettings
+from models.referral_settings import CampaignSettings, SignUpSettings
 from tasks.contact_sync import campaign_settings
 from tasks.house import House, open_house
 from tasks.step import step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.tokens import KeyAuth
-from models.shop import ReferralFactorySettings
+from models.referral_settings import ReferralFactorySettings
 
 VENDOR = "Referral Factory"
 

@@ -50,7 +50,7 @@ from models.referral import (
     UserChange,
     UserPage,
 )
-from models.shop import ReferralFactorySettings
+from models.referral_settings import ReferralFactorySettings
 
 READ_TIMEOUT_S: Final = 60.0
 """Of 40 calls measured, 3 took more than 25 seconds (FACTS section 8)."""

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from connectors.webhooks import LARGEST_ID, UNSET, Refusal, header_of, is_same
 from connectors.wire import decode
-from models.shop import ReferralFactorySettings, WebhookFields
+from models.referral_settings import ReferralFactorySettings, WebhookFields
 
 JOINED: Final = "user.join"
 QUALIFIED: Final = "user.qualified"

@@ -17,8 +17,10 @@ from deployments import children
 from deployments.home import Home, client_environment
 from deployments.supervisor import Child
 from models.errors import SettingsError
+from models.referral_settings import ReferralFactorySettings
+from models.section import Secret
 from models.settings import HouseSettings
-from models.shop import ContractorCommerceSettings, ReferralFactorySettings, Secret, ServiceTitanSettings, Shop
+from models.shop import ContractorCommerceSettings, ServiceTitanSettings, Shop
 
 PORT = 8720
 

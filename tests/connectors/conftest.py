@@ -14,13 +14,9 @@ from connectors.marcone.client import Marcone
 from connectors.referral_factory.client import ReferralFactory
 from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import TokenStore
-from models.shop import (
-    ContractorCommerceSettings,
-    MarconeSettings,
-    ReferralFactorySettings,
-    Secret,
-    ServiceTitanSettings,
-)
+from models.referral_settings import ReferralFactorySettings
+from models.section import Secret
+from models.shop import ContractorCommerceSettings, MarconeSettings, ServiceTitanSettings
 from tests.connectors.doubles import CC, MARCONE, RF, SECRETS, ST, ST_TOKEN
 
 

@@ -36,7 +36,8 @@ from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import KeyAuth, TokenStore
 from connectors.wire import decode, encode
 from models.errors import SettingsError
-from models.shop import MarconeSettings, Secret, ServiceTitanSettings
+from models.section import Secret
+from models.shop import MarconeSettings, ServiceTitanSettings
 from tests.connectors.doubles import MARCONE, SECRETS, ST, job_row, page, purchase_order
 
 JOB = f"{ST}/jpm/v2/tenant/7/jobs/5"

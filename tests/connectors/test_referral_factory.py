@@ -29,7 +29,7 @@ from connectors.referral_factory.client import ReferralFactory
 from connectors.referral_factory.readings import next_path
 from models.errors import LimitOverrunError, SettingsError
 from models.referral import Created, RefusedUser, RewardMetric, UserChange, UserKind
-from models.shop import ReferralFactorySettings
+from models.referral_settings import ReferralFactorySettings
 from tests.connectors.doubles import RF, SECRETS
 from tests.connectors.referral_users import CAMPAIGN, DANA, DUE, ISSUED, refusal, rows_page, user_row
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connectors.referral_factory.webhooks import OtherEvent, ReferralEvent, read_event, refuse_unread
 from connectors.webhooks import Refusal
 from models.errors import SettingsError
-from models.shop import ReferralFactorySettings
+from models.referral_settings import ReferralFactorySettings
 from tests.connectors.doubles import RF
 
 KEY = "hook-5ecret-referral-factory"

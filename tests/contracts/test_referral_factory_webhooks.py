@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.referral_factory.webhooks import ReferralEvent, read_event
-from models.shop import ReferralFactorySettings
+from models.referral_settings import ReferralFactorySettings
 from tests.connectors.doubles import RF
 from tests.contracts.specs import spec_schema_validator
 

@@ -61,7 +61,7 @@ def a_starter(books: Books, prefect: Prefect, *, quiet_s: float = 0.05, again_s:
     return Starter(books, prefect=prefect.open, quiet_s=quiet_s, again_s=again_s)
 
 
-async def until(so: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def until(so: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not await so():
         assert time.monotonic() < end, "it did not come to pass"

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from models.base import utc_now
 from models.booking import ReferralStage
 from models.errors import SettingsError
+from tasks.qualify import REWARDS_EVERY
 from tests.flows.referral_run import REFERRERS, Program, a_campaign, outcomes, referral_shop, run
 from tests.tasks.conftest import Counter, counter
 
@@ -283,7 +285,7 @@ async def test_rewards_are_shown_and_never_issued(counter: Counter) -> None:
     await counter.tell(f"/referral-factory/rewards/{due['id']}/issue")
     await run()
     assert (await program.row(leads["lee"])).reward == "due", "read again after a while, not with each pass"
-    await counter.books.cursors.set("demo", "referral_factory/rewards", "")
+    await counter.books.cursors.set_time("demo", "referral_factory/rewards", utc_now() - REWARDS_EVERY)
     await run()
     assert (await program.row(leads["lee"])).reward == "issued"
     [funnel] = await counter.books.referred.funnels("demo")
@@ -312,11 +314,11 @@ async def test_reading_the_same_again_does_nothing(counter: Counter) -> None:
     await run()
     await program.status(await program.job_of(leads["lee"]), "InProgress")
     await run()
-    before = [row.id for row in await counter.books.audit.list("demo")]
+    before = [row.id for row in await counter.books.audit.list(shop="demo")]
     await counter.calls()
     for _ in range(2):
         assert (await run()).items == []
-    assert [row.id for row in await counter.books.audit.list("demo")] == before
+    assert [row.id for row in await counter.books.audit.list(shop="demo")] == before
     writes = [call for call in await counter.calls() if not call.startswith("GET") and not call.endswith("/search")]
     assert writes == []
 

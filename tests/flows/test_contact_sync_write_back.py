@@ -101,7 +101,7 @@ async def with_email(counter: Counter) -> int:
     state = (await counter.state())["servicetitan"]
     usable = {one["customerId"] for one in state["contacts"] if one["value"].endswith("@example.com")}
     return max(
-        one["id"] for one in state["customers"] if one["id"] in usable and one["active"] and not one["doNotMail"]
+        int(one["id"]) for one in state["customers"] if one["id"] in usable and one["active"] and not one["doNotMail"]
     )
 
 

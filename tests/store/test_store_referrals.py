@@ -37,7 +37,7 @@ from models.contact_sync import (
 from models.link_write_back import NotWritten
 from models.person import IndexEntry
 from models.referral import ReferralUser
-from models.shop import ContactSyncSettings
+from models.referral_settings import ContactSyncSettings
 from models.tables import ReferralUserRow
 from store import Books
 from store.contact_index import ContactIndex

@@ -17,7 +17,8 @@ from connectors.servicetitan.client import ServiceTitan
 from connectors.tokens import TokenStore
 from models.connection import NAMES, VENDORS, ConnectionState, Vendor
 from models.errors import DisconnectedError, RateLimitedError, RejectedError, SettingsError, UnauthorizedError
-from models.shop import Secret, Shop, read_shop
+from models.section import Secret
+from models.shop import Shop, read_shop
 from store.batch import NOTHING_WRITTEN
 from store.limits import LeasedLimiter, SharedLimiter
 from tasks.connections import (

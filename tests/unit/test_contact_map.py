@@ -18,7 +18,8 @@ from decisions.contact_map import (
 )
 from models.contact_sync import Draft, Skip, SkipReason, SourceContact, SourceCustomer
 from models.errors import SettingsError
-from models.shop import ContactSyncSettings, Shop, parse_shop
+from models.referral_settings import ContactSyncSettings
+from models.shop import Shop, parse_shop
 
 USUAL = {"first_name": "customer.first_name", "email": "contact.email"}
 PAT = SourceCustomer(7, name="Pat Sample", contacts=(SourceContact(11, email="Pat@Example.com"),))

@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 
 from models.errors import SettingsError
+from models.referral_settings import ReferralFactorySettings, WebhookFields
 from models.shop import (
     ContractorCommerceSettings,
     MarconeSettings,
     PartsSettings,
-    ReferralFactorySettings,
     ServiceTitanSettings,
     Shop,
-    WebhookFields,
     load_shop,
     parse_shop,
     read_shop,
