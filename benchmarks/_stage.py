@@ -66,7 +66,7 @@ class Stage:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Start a sandbox on a free port, and give it a fresh home; both are gone at the end."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
         home, shops = Path(scratch) / "home", Path(scratch) / "shops"
         home.mkdir()
@@ -85,7 +85,8 @@ def stage() -> Iterator[Stage]:
             sandbox.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -18,7 +18,7 @@ from decisions.people import email_key
 from decisions.words import listed
 from models.booking import BookingDraft, CannotBook, Party
 from models.referral import Campaign, ReferralUser
-from models.referral_settings import DYNAMIC, JOB_FIELD, META_VALUE, SignUpSettings
+from models.referral_settings import DYNAMIC, JOB_FIELD, META_VALUE, OWN_FIELDS, SignUpSettings
 from models.tenant import Offered
 
 ListField = Literal["campaign", "business_unit", "job_type"]
@@ -58,14 +58,16 @@ class Booked:
 
 def lists_named(settings: SignUpSettings) -> frozenset[ListField]:
     """Return which of the tenant's lists these settings choose from."""
-    named = {**settings.defaults, **settings.map}
-    return frozenset(name for name in LIST_FIELDS if named.get(name, "").strip())
+    return frozenset(name for name in LIST_FIELDS if _written(settings, name))
 
 
 def job_fields_named(settings: SignUpSettings) -> tuple[str, ...]:
     """Return the job's custom fields that the map fills."""
-    named = {**settings.map, **settings.defaults}
-    return tuple(name.removeprefix(JOB_FIELD) for name in named if name.startswith(JOB_FIELD))
+    return tuple(
+        name.removeprefix(JOB_FIELD)
+        for name in _fields(settings)
+        if name.startswith(JOB_FIELD) and _written(settings, name)
+    )
 
 
 def draft_booking(
@@ -73,7 +75,7 @@ def draft_booking(
 ) -> Booked | CannotBook:
     """Return the booking of one person. `existing`: the customers that have this e-mail already (RF-46)."""
     look = _looker(settings, party)
-    values = {name: _value(settings, name, look) for name in (*settings.map, *settings.defaults)}
+    values = {name: _value(settings, name, look) for name in _fields(settings)}
     for name in ("source", "name", "email", "summary", "external_id"):
         if not values.get(name):
             return _lacks(name, settings)
@@ -84,8 +86,9 @@ def draft_booking(
             f"map.email: {_from(settings, 'email')}",
         )
     notices: list[str] = []
-    chosen = {name: _choose(name, values.get(name, ""), options, notices) for name in LIST_FIELDS}
-    words = {name: _allowed(name, values.get(name, ""), notices) for name in _CHOICES}
+    said = {name: _told(settings, name, value) for name, value in values.items()}
+    chosen = {name: _choose(name, values.get(name, ""), options, notices, said) for name in LIST_FIELDS}
+    words = {name: _allowed(name, values.get(name, ""), notices, said) for name in _CHOICES}
     address = {name: values.get(name, "") for name in ("street", "unit", "city", "state", "zip", "country")}
     draft = BookingDraft(
         source=values["source"],
@@ -110,12 +113,12 @@ def draft_booking(
 def setting_notices(settings: SignUpSettings, options: TenantOptions) -> tuple[str, ...]:
     """Say which entries and fields that the settings name in so many words the tenant does not have (RF-52, RF-57)."""
     notices: list[str] = []
-    named = {**settings.defaults, **settings.map}
-    fixed = {name: written.strip() for name, written in named.items() if _is_fixed(written.strip())}
     for chosen in LIST_FIELDS:
-        _choose(chosen, fixed.get(chosen, ""), options, notices)
+        for written in filter(_is_fixed, _written(settings, chosen)):
+            _choose(chosen, written, options, notices, {})
     for name in _CHOICES:
-        _allowed(name, fixed.get(name, ""), notices)
+        for written in filter(_is_fixed, _written(settings, name)):
+            _allowed(name, written, notices, {})
     notices += filter(None, (_missing_field(name, options) for name in job_fields_named(settings)))
     return tuple(dict.fromkeys(notices))
 
@@ -133,8 +136,29 @@ def last_name(user: ReferralUser) -> str:
     return ""
 
 
+def _fields(settings: SignUpSettings) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*settings.map, *settings.defaults)))
+
+
+def _written(settings: SignUpSettings, name: str) -> tuple[str, ...]:
+    """Return what may fill a field: what the map says, and the default behind it."""
+    both = (settings.map.get(name, "").strip(), settings.defaults.get(name, "").strip())
+    return tuple(filter(None, both))
+
+
 def _is_fixed(written: str) -> bool:
-    return bool(written) and not DYNAMIC.fullmatch(written) and "{" not in written
+    return not DYNAMIC.fullmatch(written) and "{" not in written
+
+
+def _told(settings: SignUpSettings, name: str, value: str) -> str:
+    """Return how a value is called in a notice: what people wrote is told to nobody, only where it comes from."""
+    mine = [one for one in _written(settings, name) if not _is_fixed(one)]
+    is_personal = any(not found.startswith("campaign.") for one in mine for found in _looked_up(one))
+    return f"as {' or '.join(mine)} names it" if is_personal else value
+
+
+def _looked_up(written: str) -> list[str]:
+    return [written] if DYNAMIC.fullmatch(written) else _PLACEHOLDER.findall(written)
 
 
 def _looker(settings: SignUpSettings, party: Party) -> Callable[[str, str], str]:
@@ -189,9 +213,10 @@ def _of_campaign(campaign: Campaign, name: str) -> str:
 
 def _lacks(name: str, settings: SignUpSettings) -> CannotBook:
     what = {"name": "no name", "email": "no e-mail"}.get(name, f"nothing for the booking's {name.replace('_', ' ')}")
+    or_default = "" if name in OWN_FIELDS else f", or give defaults.{name} in the shop file"
     return CannotBook(
         f"The person has {what}.",
-        f"Enter it in Referral Factory, or give defaults.{name} in the shop file; then retry.",
+        f"Enter it in Referral Factory{or_default}; then retry.",
         f"map.{name}: {_from(settings, name)}",
     )
 
@@ -213,24 +238,26 @@ def _is_first_time(settings: SignUpSettings, existing: Sequence[int]) -> bool:
     return not existing if said == "derive" else said == "yes"
 
 
-def _choose(name: ListField, written: str, options: TenantOptions, notices: list[str]) -> int | None:
+def _choose(
+    name: ListField, written: str, options: TenantOptions, notices: list[str], said: Mapping[str, str]
+) -> int | None:
     if not written:
         return None
     offered = [one for one in options.lists.get(name, ()) if one.is_active]
     for one in offered:
         if _folded(one.name) == _folded(written):
             return one.id
-    notices.append(_no_entry(f"{LIST_FIELDS[name]} {written}", written, [one.name for one in offered]))
+    notices.append(_no_entry(LIST_FIELDS[name], said.get(name, written), [one.name for one in offered]))
     return None
 
 
-def _allowed(name: str, written: str, notices: list[str]) -> str:
+def _allowed(name: str, written: str, notices: list[str], said: Mapping[str, str]) -> str:
     known = _CHOICES[name]
     for one in known:
         if one.casefold() == written.casefold():
             return one
     if written:
-        notices.append(_no_entry(f"{name.replace('_', ' ')} {written}", written, known))
+        notices.append(_no_entry(name.replace("_", " "), said.get(name, written), known))
     return ""
 
 
@@ -254,10 +281,10 @@ def _missing_field(name: str, options: TenantOptions) -> str | None:
     return f"ServiceTitan has no job custom field {name}. {f'Did you mean {near[0]}?' if near else hint}"
 
 
-def _no_entry(what: str, written: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(written, known, n=1)
+def _no_entry(what: str, said: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(said, known, n=1)
     hint = f"Did you mean {near[0]}?" if near else "Choose one that is there."
-    return f"ServiceTitan has no active {what}, so it is left out. {hint}"
+    return f"ServiceTitan has no active {what} {said}, so it is left out. {hint}"
 
 
 def _folded(name: str) -> str:

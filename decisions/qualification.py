@@ -101,8 +101,7 @@ def status_of(event: str) -> str:
     "Job Completed", "StatusChangedToInProgress" and "Job Canceled" do; "Job Uncompleted" and "Completion Email Sent"
     do not.
     """
-    words = [_NOT_LETTERS.sub("", word.casefold()) for word in _split(event)]
-    joined = "".join(words)
+    joined = _NOT_LETTERS.sub("", event.casefold())
     for status in JOB_STATUSES:
         folded = status.casefold()
         if joined in {folded, f"job{folded}", f"statuschangedto{folded}", f"jobstatuschangedto{folded}"}:
@@ -115,7 +114,3 @@ def needs_history(kind: str, *, jobs: Sequence[FollowedJob], settings: SignUpSet
     if kind != UserKind.LEAD or not isinstance(settings, LeadSettings) or settings.qualify_when != "job_status":
         return False
     return not any(settings.wanted_status in job.was for job in jobs)
-
-
-def _split(event: str) -> list[str]:
-    return re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", event)

@@ -41,7 +41,16 @@ from tasks.referral_follow import (
     judge_again,
     note_heard,
 )
-from tasks.referred_people import PROCESS, UNREADABLE, TakenIn, kinds_on, record_of, take_in_campaign, take_in_named
+from tasks.referred_people import (
+    PROCESS,
+    UNREADABLE,
+    TakenIn,
+    booking_provider,
+    kinds_on,
+    record_of,
+    take_in_campaign,
+    take_in_named,
+)
 
 VENDORS = ("Referral Factory", "ServiceTitan")
 
@@ -138,7 +147,10 @@ async def _pass(desk: Desk) -> None:
 
 
 async def _may_run(house: House, report: RunReport, campaigns: Sequence[CampaignSettings]) -> bool:
-    """Nothing moves before both sides are connected and a campaign is configured (RF-26, RF-67)."""
+    """Nothing moves before both sides are connected and a campaign is configured (RF-26, RF-67).
+
+    Raises: SettingsError when the shop file has no booking provider (RF-22).
+    """
     house.shop.need_servicetitan()
     if not await may_move(house, report, *REFERRALS):
         return False
@@ -146,7 +158,9 @@ async def _may_run(house: House, report: RunReport, campaigns: Sequence[Campaign
     is_on = bool(campaigns) or await house.books.referred.oldest_followed(house.shop.name) is not None
     if not is_on:
         report.add(PROCESS, "skipped", "Bookings are switched on in no campaign of the shop file.")
-    return is_on
+        return False
+    booking_provider(house)
+    return True
 
 
 async def _take_in(desk: Desk, campaign_id: int) -> None:
@@ -173,13 +187,25 @@ async def _book_due(desk: Desk) -> None:
     while page := await house.books.referred.due(house.shop.name, after=after):
         after = page[-1].user_id
         if not is_fresh:
-            await refresh_contact_index(house.shop.name)
-            await refresh_location_contacts(house.shop.name)
+            await _refresh_index(desk)
             is_fresh = True
         for some in _by_email(page):
             await _together(_book(desk, row) for row in some)
             if desk.provider is not None:
                 return
+
+
+async def _refresh_index(desk: Desk) -> None:
+    """Take in what changed at contacts. Locations' contacts are left out where the app may not read them, and told."""
+    shop, held = desk.house.shop.name, desk.house.books.held
+    await refresh_contact_index(shop)
+    try:
+        await refresh_location_contacts(shop)
+    except RejectedError as error:
+        record, fix = "contacts of locations", "Let the app read them in ServiceTitan; people are booked all the same."
+        await held.hold(shop, PROCESS, record, reason=error.message, fix=fix)
+    else:
+        await held.release(shop, PROCESS, "contacts of locations")
 
 
 def _by_email(page: Sequence[ReferredRow]) -> list[list[ReferredRow]]:

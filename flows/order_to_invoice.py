@@ -52,7 +52,7 @@ from tasks.customers import (
     tag_account,
 )
 from tasks.house import House, open_house
-from tasks.invoices import record_payment, settle_invoice, write_lines
+from tasks.invoices import build_invoice, record_payment
 from tasks.job_tags import tag_completed
 from tasks.memberships import pay_memberships, read_membership_terms, sell_memberships
 from tasks.order_changes import carry_out_changes, propose_change
@@ -240,14 +240,12 @@ async def _write_part(desk: Desk, order: StoreOrder, plan: PartPlan, account: Cu
                 f"Job {job.number} has no invoice.", "Look at the job in ServiceTitan, then retry.", "invoice"
             )
         # 8. The invoice is built from them; it must come out to the cent.
-        await write_lines(shop, order, job.kind, job.invoice, plan.invoice, items, look_first=job.was_there)
-        total = await settle_invoice(shop, order, job.kind, job.invoice, plan.invoice)
+        number, was_there = job.invoice, job.was_there
+        total = await build_invoice(shop, order, job.kind, number, plan.invoice, items, look_first=was_there)
         # 9. The store has the money: it is recorded with the shop's payment type.
         if plan.payment:
             amount, type_id = plan.payment.to_record.amount, plan.payment.type_id
-            await record_payment(
-                shop, order, job.kind, job.invoice, account.customer, amount, type_id, look_first=job.was_there
-            )
+            await record_payment(shop, order, job.kind, number, account.customer, amount, type_id, look_first=was_there)
     # 10. Once the store completed the order, the job shows it.
     if plan.completed_tag is not None:
         await tag_completed(shop, order, job.job, plan.completed_tag)

@@ -103,6 +103,9 @@ def _is_no_email(name: str, value: str) -> bool:
 MANDATORY_BOOKING_FIELDS = ("source", "name", "email", "summary", "external_id")
 """Without one of these nothing is sent (RF-53, RF-62)."""
 
+OWN_FIELDS = ("email", "external_id")
+"""What is each person's own: one text for all would make all of them one person."""
+
 BOOKING_FIELDS = (
     *MANDATORY_BOOKING_FIELDS,
     "phone",
@@ -131,6 +134,11 @@ META_VALUE = "meta."
 """`lead.meta.LABEL`: a further field of the campaign's form."""
 
 DYNAMIC = re.compile(r"(lead|referrer|campaign)\.(meta\.[^{}]+|\w+)")
+_LIKE_DYNAMIC = re.compile(r"(lead|referrer|campaign)\.(\S.*)?", re.IGNORECASE | re.DOTALL)
+"""What is meant to be looked up, also misspelt: it is not sent as a fixed text."""
+
+FIRST_TIME = "is_first_time_client"
+FIRST_TIME_CHOICES = ("yes", "no", "derive")
 
 
 class SignUpSettings(Section):
@@ -155,24 +163,26 @@ class SignUpSettings(Section):
             for name in MANDATORY_BOOKING_FIELDS
             if not self.map.get(name, "").strip() and not self.defaults.get(name, "").strip()
         ]
-        if not self.defaults.get("is_first_time_client"):
-            missing.append("defaults.is_first_time_client is mandatory; write yes, no or derive")
+        if not self.defaults.get(FIRST_TIME):
+            missing.append(f"defaults.{FIRST_TIME} is mandatory; write {listed_or(FIRST_TIME_CHOICES)}")
         return (*missing, *self._wrong())
 
     def _wrong(self) -> list[str]:
-        said = self.defaults.get("is_first_time_client", "derive")
-        wrong = (
-            [] if said in {"yes", "no", "derive"} else [f'defaults.is_first_time_client = "{said}": yes, no, derive']
-        )
+        said = self.defaults.get(FIRST_TIME)
+        is_known = not said or said in FIRST_TIME_CHOICES
+        wrong = [] if is_known else [f'defaults.{FIRST_TIME} = "{said}": write {listed_or(FIRST_TIME_CHOICES)}']
+        given = [
+            *(("map", name, value) for name, value in self.map.items()),
+            *(("defaults", name, value) for name, value in self.defaults.items() if name != FIRST_TIME),
+        ]
         wrong += [
-            f"{place}.{name}: {why}"
-            for place, values in (("map", self.map), ("defaults", self.defaults))
-            for name, value in values.items()
-            if name != "is_first_time_client" and (why := self._why_not(name, value.strip()))
+            f"{place}.{name}: {why}" for place, name, value in given if (why := self._why_not(name, value.strip()))
         ]
         return wrong
 
     def _why_not(self, name: str, value: str) -> str:
+        if name == FIRST_TIME:
+            return f"it is no one person's; write defaults.{FIRST_TIME}"
         if name not in BOOKING_FIELDS and not (name.startswith(JOB_FIELD) and len(name) > len(JOB_FIELD)):
             near = difflib.get_close_matches(name, BOOKING_FIELDS, n=1)
             return f"a booking has no such field; {_meant(near, [*BOOKING_FIELDS, 'job.NAME'])}"
@@ -180,22 +190,27 @@ class SignUpSettings(Section):
             return why
         own = f"{self.parties[0]}."
         is_personal = value.startswith(own) or f"{{{own}" in value
-        if name in {"email", "external_id"} and value and not is_personal:
+        if name in OWN_FIELDS and value and not is_personal:
             return f"it must be each person's own, such as {own}email or {own}code, not one text for all"
         return ""
 
     def _why_no_value(self, value: str) -> str:
-        named = [value] if DYNAMIC.fullmatch(value) else re.findall(r"\{([^{}]*)\}", value)
-        for one in named:
-            found = DYNAMIC.fullmatch(one)
-            if found is None or found[1] not in self.parties:
-                return f"{one} is nobody here; it can be {listed_or(f'{party}.*' for party in self.parties)}"
-            known = CAMPAIGN_VALUES if found[1] == "campaign" else PERSON_VALUES
-            is_meta = found[2].startswith(META_VALUE) and found[1] != "campaign"
-            if found[2] not in known and not is_meta:
-                near = difflib.get_close_matches(found[2], known, n=1)
-                return f"there is no {one}; {_meant([f'{found[1]}.{name}' for name in near], known)}"
-        return ""
+        if _LIKE_DYNAMIC.fullmatch(value):
+            return self._why_unknown(value)
+        if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", value)):
+            return f"a brace stands alone; write what is looked up as {{{self.parties[0]}.first_name}}"
+        return next(filter(None, map(self._why_unknown, re.findall(r"\{([^{}]*)\}", value))), "")
+
+    def _why_unknown(self, written: str) -> str:
+        """Say why this cannot be looked up; nothing when it can be."""
+        party, _, name = written.partition(".")
+        if party not in self.parties:
+            return f"{written} is nobody here; it can be {listed_or(f'{one}.*' for one in self.parties)}"
+        known = CAMPAIGN_VALUES if party == "campaign" else PERSON_VALUES
+        if name in known or (party != "campaign" and name.startswith(META_VALUE) and DYNAMIC.fullmatch(written)):
+            return ""
+        near = difflib.get_close_matches(name, known, n=1)
+        return f"there is no {written}; {_meant([f'{party}.{one}' for one in near], known)}"
 
     @model_validator(mode="after")
     def _map_is_usable(self) -> Self:
@@ -233,9 +248,8 @@ class LeadSettings(SignUpSettings):
     job_status: str = ""
     """With `job_status`: the status the job must reach (RF-51)."""
 
-    def faults(self) -> tuple[str, ...]:
-        """Say everything that keeps these settings from being used."""
-        return (*super().faults(), *self._no_status())
+    def _wrong(self) -> list[str]:
+        return [*super()._wrong(), *self._no_status()]
 
     def _no_status(self) -> list[str]:
         if self.qualify_when != "job_status":
@@ -297,7 +311,8 @@ class ReferralFactorySettings(Section):
 
     api_url: str
     api_token: SecretText
-    calls_per_minute: float = Field(default=600, gt=0)
+    calls_per_minute: float = Field(default=600, ge=2)
+    """Of the token, over all processes. inf lifts the limit: for a stand-in."""
     webhook_secret_header: str = "X-Truckroll-Secret"  # noqa: S105 - a header's name
     """A header of the hook that carries the secret; the vendor signs nothing (FACTS section 9)."""
     webhook_secret: SecretText = Secret("")

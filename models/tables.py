@@ -486,6 +486,7 @@ class ReferredRow(SQLModel, table=True):
         Index("ix_referred_email", "shop", "email_key"),
         Index("ix_referred_booking", "shop", "booking"),
         Index("ix_referred_job", "shop", "job"),
+        Index("ix_referred_external_id", "shop", "external_id"),
     )
 
     shop: str = Field(primary_key=True)

@@ -79,7 +79,7 @@ def among(session: Session, column: Any, values: Collection[str] | Collection[in
 
 
 def read_rows(session: Session, statement: Select[Any]) -> list[list[Any]]:
-    """Run a select and return its rows in no certain order, as lists of what JSON has: a record is not taken apart twice.
+    """Run a select and return its rows in no certain order, as lists of what JSON has.
 
     Truth is 0 and 1 on SQLite.
     """

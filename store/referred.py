@@ -177,6 +177,14 @@ class Referred:
         )
         return await self._store.read(lambda session: session.scalars(statement).one_or_none())
 
+    def with_external_id_in(self, session: Session, row: ReferredRow, external_id: str) -> ReferredRow | None:
+        """Return who else is booked, or was to be, under this external id, within the caller's transaction."""
+        statement = _of(row.shop).where(
+            col(ReferredRow.external_id) == external_id, col(ReferredRow.user_id) != row.user_id
+        )
+        found: ReferredRow | None = session.scalars(statement.limit(1)).first()
+        return found
+
     async def update(self, shop: str, user_id: int, **changes: Any) -> ReferredRow:
         """Change columns, and return the fresh row."""
         return await self._store.run(lambda session: self.update_in(session, shop, user_id, **changes))

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqlalchemy.orm import Session
+
 from connectors.servicetitan.bookings_schemas import Booking, NewBooking
 from connectors.servicetitan.client import ServiceTitan
 from connectors.servicetitan.crm_schemas import NewAddress, NewContact
@@ -124,16 +126,23 @@ async def _book(house: House, row: ReferredRow, options: TenantOptions, campaign
     if is_begun:
         # It goes on under the external id it was begun with, though the map may be another by now.
         draft = draft.model_copy(update={"external_id": row.external_id})
-    seen = await _make(house, row, draft, existing)
+    # Looked for before anything is begun: what the vendor refuses then, is nobody's attempt.
+    there = [] if is_begun else await _find(house, row, draft.external_id)
+    seen = await _make(house, row, draft, existing, there)
     await keep_booking(house, row.user_id, seen)
     return Made(ReferralStage.BOOKED, seen.id, notices=drafted.notices)
 
 
-async def _make(house: House, row: ReferredRow, draft: BookingDraft, existing: Sequence[int]) -> Booking:
+async def _make(
+    house: House, row: ReferredRow, draft: BookingDraft, existing: Sequence[int], there: Sequence[Booking]
+) -> Booking:
+    """Make the booking, or take over the one that is `there` under its external id."""
     provider, books = booking_provider(house), house.books
-    fresh: list[Booking] = []
+    fresh = list(there)
 
     async def create() -> int:
+        if there:
+            return there[0].id
         fresh.append(await house.servicetitan.create_booking(provider, new_booking(draft)))
         return fresh[-1].id
 
@@ -142,19 +151,24 @@ async def _make(house: House, row: ReferredRow, draft: BookingDraft, existing: S
         fresh.extend(found)
         return found[0].id if found else None
 
-    # Not an intent of the ledger: after an attempt that surely wrote nothing, what is so now counts.
-    await books.referred.update(
-        house.shop.name,
-        row.user_id,
-        external_id=draft.external_id,
-        is_existing=bool(existing),
-        customers=list(existing),
-        job_fields=[list(one) for one in draft.job_fields],
-    )
-    try:
-        booking = await books.effects.once(
-            effect_key(row), create=create, find=find, codec=ID, look_first=True, wait_s=5
+    def intend(session: Session) -> None:
+        other = books.referred.with_external_id_in(session, row, draft.external_id)
+        if other is not None:
+            raise _taken(f"Lead {other.user_id}")
+        books.referred.update_in(
+            session,
+            house.shop.name,
+            row.user_id,
+            external_id=draft.external_id,
+            is_existing=bool(existing),
+            customers=list(existing),
+            job_fields=[list(one) for one in draft.job_fields],
         )
+
+    # Not an intent of the ledger: after an attempt that surely wrote nothing, what is so now counts.
+    await books.store.run(intend)
+    try:
+        booking = await books.effects.once(effect_key(row), create=create, find=find, codec=ID, wait_s=5)
     except RejectedError as refused:
         if await _is_of_all(house, provider, refused):
             raise _provider_error(provider, refused) from None
@@ -175,12 +189,16 @@ async def _find(house: House, row: ReferredRow, external_id: str) -> list[Bookin
     taken = {one.booking for one in others if one.user_id != row.user_id}
     free = sorted((one for one in found if one.id not in taken), key=lambda one: one.id)
     if found and not free:
-        raise HeldError(
-            f"Booking {found[0].id} has the same external id, and is another person's.",
-            "Map external_id to something that each person has alone, such as lead.code; then retry.",
-            "map.external_id",
-        )
+        raise _taken(f"Booking {found[0].id} of another person")
     return free
+
+
+def _taken(whose: str) -> HeldError:
+    return HeldError(
+        f"{whose} has the same external id.",
+        "Map external_id to something that each person has alone, such as lead.code; then retry.",
+        "map.external_id",
+    )
 
 
 async def _is_of_all(house: House, provider: int, refused: RejectedError) -> bool:

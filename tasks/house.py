@@ -219,7 +219,7 @@ async def _referral_factory(shop: Shop, way: _Way) -> ReferralFactory:
     limiter = LeasedLimiter(
         way.books.store,
         account,
-        int(settings.calls_per_minute),
+        settings.calls_per_minute,
         vendor="Referral Factory",
         sleep=way.sleep("referral_factory"),
     )

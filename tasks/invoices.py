@@ -26,9 +26,30 @@ _WRITTEN: Final = "written"
 """What the ledger keeps of a write whose answer is empty."""
 
 
-@step("write the {kind} invoice of {order.number}", looks_first=True)
-async def write_lines(
+@step("build the {kind} invoice of {order.number}", looks_first=True)
+async def build_invoice(
     shop: str,
+    order: StoreOrder,
+    kind: str,
+    invoice: int,
+    plan: InvoicePlan,
+    items: dict[str, int],
+    *,
+    look_first: bool = False,
+) -> Decimal:
+    """Write the planned lines and the tax, and return the invoice's total as ServiceTitan shows it (OI-29).
+
+    `look_first`: the job was there already, so its lines may be too: each is looked for before it is written.
+    Raises: HeldError when the invoice is closed, or comes to another total; RejectedError with ServiceTitan's words;
+    TransientError.
+    """
+    async with open_house(shop) as house:
+        await write_lines(house, order, kind, invoice, plan, items, look_first=look_first)
+        return await settle_invoice(house, order, kind, invoice, plan)
+
+
+async def write_lines(
+    house: House,
     order: StoreOrder,
     kind: str,
     invoice: int,
@@ -39,43 +60,38 @@ async def write_lines(
 ) -> None:
     """Write the planned lines, one call each, each once; what people put on the invoice stays.
 
-    `look_first`: the job was there already, so its lines may be too: each is looked for before it is written.
-
     The answer of such a write is empty, so after a lost one the invoice is read and its lines are counted.
     Raises: HeldError when the invoice is closed; RejectedError with ServiceTitan's words; TransientError.
     """
     lines = [_shown_as(line, items) for line in plan.lines]
-    async with open_house(shop) as house:
-        for at in range(len(lines)):
-            try:
-                async with _held_when_closed(house, order, invoice):
-                    await _write_line(house, order, kind, invoice, lines, at, look_first=look_first)
-            except RejectedError as refused:
-                raise HeldError(
-                    f"ServiceTitan takes no line of {lines[at].sku} (item {lines[at].sku_id}) on invoice {invoice}: "
-                    f"{refused.words or refused.message}",
-                    "Look at that item in the pricebook, such as whether it is switched off; then retry.",
-                    "lines",
-                ) from refused
+    for at in range(len(lines)):
+        try:
+            async with _held_when_closed(house, order, invoice):
+                await _write_line(house, order, kind, invoice, lines, at, look_first=look_first)
+        except RejectedError as refused:
+            raise HeldError(
+                f"ServiceTitan takes no line of {lines[at].sku} (item {lines[at].sku_id}) on invoice {invoice}: "
+                f"{refused.words or refused.message}",
+                "Look at that item in the pricebook, such as whether it is switched off; then retry.",
+                "lines",
+            ) from refused
 
 
-@step("settle the {kind} invoice of {order.number}", looks_first=True)
-async def settle_invoice(shop: str, order: StoreOrder, kind: str, invoice: int, plan: InvoicePlan) -> Decimal:
+async def settle_invoice(house: House, order: StoreOrder, kind: str, invoice: int, plan: InvoicePlan) -> Decimal:
     """Write the order's tax, then read the invoice's total, which must be the planned one to the cent (OI-29).
 
     The store's tax counts, not the one that ServiceTitan works out. A tax that somebody changes afterwards is not
     written over. Returns the total as read. Raises: HeldError that names every difference; TransientError.
     """
-    async with open_house(shop) as house:
-        if plan.tax:
-            await _set_tax(house, order, kind, invoice, plan.tax)
+    if plan.tax:
+        await _set_tax(house, order, kind, invoice, plan.tax)
+    shown = await _read(house, order, invoice)
+    if not plan.tax and shown.tax and shown.is_open:
+        await _set_tax(house, order, kind, invoice, plan.tax)
         shown = await _read(house, order, invoice)
-        if not plan.tax and shown.tax and shown.is_open:
-            await _set_tax(house, order, kind, invoice, plan.tax)
-            shown = await _read(house, order, invoice)
-        if shown.total != plan.total:
-            raise _wrong_total(order, shown, plan)
-        return shown.total
+    if shown.total != plan.total:
+        raise _wrong_total(order, shown, plan)
+    return shown.total
 
 
 @step("record the payment of {order.number}", looks_first=True)

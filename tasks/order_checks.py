@@ -25,7 +25,7 @@ from models.check import CheckLine, advice, found, wrong
 from models.errors import SettingsError, TruckrollError
 from models.shop import Shop
 from store import Books
-from tasks.connections import check_access
+from tasks.connecting import check_access
 from tasks.drop_downs import PROCESS, keep_lists, read_lists
 from tasks.house import House
 

@@ -111,7 +111,7 @@ async def take_in_named(shop: str) -> TakenIn:
 async def _named(house: House, record: str) -> ReferralUser | None:
     kind, _, name = record.partition("/")
     try:
-        if kind == "user":
+        if kind == "user" and name.isdecimal():
             return await house.referral_factory.get_user(int(name))
         return await house.referral_factory.get_user_by_code(name) if kind == "code" else None
     except (RejectedError, ContractError):

@@ -206,7 +206,7 @@ class _Steps:
 
     def _connect(self, shop: Shop, vendor: Vendor, changes: Mapping[str, Any] | None = None) -> None:
         """Try it; when it works, write down what the shop file lacks, and take the steps that are left."""
-        from tasks.connections import connect as note_connected
+        from tasks.connecting import connect as note_connected
         from tasks.house import open_for_trial
 
         async def go() -> tuple[Proof, Sequence[Moved]]:

@@ -20,7 +20,8 @@ from models.connection import Connection, ConnectionState, Moved, Vendor
 from models.order_sync import DUE, OrderStage
 from models.report import RunReport
 from models.shop import Shop, parse_shop
-from tasks.connections import ask_for_access, connect, disconnect
+from tasks.connecting import connect
+from tasks.connections import ask_for_access, disconnect
 from tasks.gate import ShopGate, disconnected
 from tasks.house import House
 from tests.flows.conftest import World

@@ -110,10 +110,12 @@ async def test_a_contact_that_leads_nowhere_any_more_is_forgotten(books: Books) 
         assert await found(books, "location-email:new@example.com") == ["1"]
         assert not await books.contact_index.knows("demo", "location/contact-31")
     assert await found(books, "email:own@example.com") == ["1"], "a customer's contact of the same number stays"
+    await put(books, at_location(31, 1, 21, "back@example.com"))
+    assert await found(books) == [], "nothing of it was left"
 
 
 async def test_no_contact_sync_comes_by_for_a_locations_contact(books: Books) -> None:
-    """RF-D1: neither counted as a change, nor read as an e-mail of the customer."""
+    """Neither counted as a change, nor read as an e-mail of the customer."""
     await books.contact_index.put("demo", [customer(1), location(21, 1), contact(11, 1, "own@example.com")])
     page = await books.contact_index.changed("demo", Mark())
     sources = await books.contact_index.sources("demo", [1])

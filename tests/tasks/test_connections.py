@@ -21,15 +21,8 @@ from models.section import Secret
 from models.shop import Shop, read_shop
 from store.batch import NOTHING_WRITTEN
 from store.limits import LeasedLimiter, SharedLimiter
-from tasks.connections import (
-    ask_for_access,
-    connect,
-    disconnect,
-    is_connected,
-    note_approved,
-    standings,
-    verify,
-)
+from tasks.connecting import connect, verify
+from tasks.connections import ask_for_access, disconnect, is_connected, note_approved, standings
 from tasks.gate import ShopGate, between, why_still
 from tasks.house import House, open_for_trial, open_house
 from tests.tasks.conftest import NO_PARTS, Counter, a_shop

@@ -19,6 +19,7 @@ from decisions.invoicing import InvoicePlan, PartKind, payment_for, plan_invoice
 from decisions.order_intake import Sync, decide_intake
 from models.errors import HeldError, RejectedError
 from models.store_order import StoreOrder
+from tasks.house import open_house
 from tasks.invoices import record_payment, settle_invoice, write_lines
 from tasks.job_tags import tag_completed
 from tasks.pricebook import ensure_items, extra_skus
@@ -54,10 +55,12 @@ class Sale:
     items: dict[str, int]
 
     async def lines(self) -> None:
-        await write_lines.fn("demo", self.order, "product", self.booked.invoice, self.plan, self.items)
+        async with open_house("demo") as house:
+            await write_lines(house, self.order, "product", self.booked.invoice, self.plan, self.items)
 
     async def settle(self) -> Decimal:
-        return await settle_invoice.fn("demo", self.order, "product", self.booked.invoice, self.plan)
+        async with open_house("demo") as house:
+            return await settle_invoice(house, self.order, "product", self.booked.invoice, self.plan)
 
     async def pay(self) -> int:
         booked = self.booked

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from connectors.errors import RejectedError
-from connectors.servicetitan.schemas import Location
+from connectors.servicetitan.crm_schemas import ExportedLocationContact
+from connectors.servicetitan.schemas import ExportPage, Location
 from decisions.contact_keys import location_email_keys
 from decisions.matching import NewCustomer
 from models.contact_sync import Mark
@@ -22,6 +24,8 @@ from tests.unit.orders import order
 HOME = {"street": "12 Elm St", "city": "Phoenix", "state": "AZ", "zip": "85018", "country": "US"}
 CRM = "/servicetitan/crm/v2/tenant/1234567"
 CURSOR = "servicetitan/contact-index/location-contacts"
+EMAIL = {"type": "Email", "value": "lake@example.com"}
+WHEN = {"modifiedOn": "2026-09-01T10:00:00Z"}
 
 
 async def enter(counter: Counter, email: str = "own@example.com") -> tuple[int, int]:
@@ -82,10 +86,11 @@ async def test_a_removed_contact_leads_nowhere_and_phones_never_did(counter: Cou
     """RF-46: the feed tells of it as inactive."""
     customer, location = await enter(counter)
     contact, phone = await add(counter, location), await add(counter, location, "(602) 555-0101", "Phone")
-    await add(counter, location, "no e-mail")
+    odd = await add(counter, location, "no e-mail")
     await refresh(counter)
     assert await known(counter) == [customer]
-    assert not await counter.books.contact_index.knows("demo", f"location/contact-{phone}")
+    for nowhere in (phone, odd):
+        assert not await counter.books.contact_index.knows("demo", f"location/contact-{nowhere}")
     await counter.tell(f"/servicetitan/location-contacts/{contact}/remove")
     await refresh(counter)
     assert await known(counter) == []
@@ -166,6 +171,27 @@ async def test_one_whose_location_is_nobodys_does_not_stop_the_others(
     assert await known(counter, "odd@example.com") == []
 
 
+@pytest.mark.parametrize("last", [True, False], ids=["added again", "removed"])
+async def test_of_two_rows_about_one_contact_the_later_counts(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, last: bool
+) -> None:
+    """Recent changes may come twice on a page."""
+    customer, location = await enter(counter)
+    rows = [
+        ExportedLocationContact.model_validate(
+            {"id": 5, "locationId": location, "type": "Email", "value": "pat@example.com", "active": active} | WHEN
+        )
+        for active in (not last, last)
+    ]
+
+    async def feed(*_: object, **__: object) -> AsyncIterator[ExportPage[ExportedLocationContact]]:
+        yield ExportPage[ExportedLocationContact](has_more=False, continue_from="t", data=tuple(rows))
+
+    monkeypatch.setattr(counter.st, "export_location_contacts", feed)
+    await refresh_location_contacts.fn("demo")
+    assert await known(counter) == ([customer] if last else [])
+
+
 async def test_the_feed_goes_on_where_it_stopped(counter: Counter) -> None:
     """RF-46: killed in the middle of the first filling, the next one reads what is missing, not everything."""
     customer, location = await enter(counter)
@@ -210,9 +236,6 @@ async def test_two_passes_at_once_take_in_the_same(counter: Counter) -> None:
         await add(counter, location, f"pat{number}@example.com")
     await asyncio.gather(*(refresh_location_contacts.fn("demo") for _ in range(3)))
     assert await known(counter, "pat0@example.com") == await known(counter, "pat19@example.com") == [customer]
-
-
-EMAIL = {"type": "Email", "value": "lake@example.com"}
 
 
 async def _headers(counter: Counter) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from models.check import CheckLine
 from models.errors import HeldError, SettingsError, TransientError
 from models.tenant import Offered
 from tasks.checks import check_shop
-from tasks.connections import connect, disconnect, is_connected
+from tasks.connecting import connect
+from tasks.connections import disconnect, is_connected
 from tasks.drop_downs import class_of, read_lists, windows_of
 from tasks.order_checks import accounting_is_confirmed, confirm_accounting
 from tasks.tenant_lists import read_choices

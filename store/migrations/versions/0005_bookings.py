@@ -57,6 +57,7 @@ def upgrade() -> None:
     op.create_index("ix_referred_email", "referred", ["shop", "email_key"])
     op.create_index("ix_referred_booking", "referred", ["shop", "booking"])
     op.create_index("ix_referred_job", "referred", ["shop", "job"])
+    op.create_index("ix_referred_external_id", "referred", ["shop", "external_id"])
 
 
 def downgrade() -> None:
