@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 SECRETS = {
     "ST_APP_KEY": "sandbox-app-key",
@@ -46,6 +47,8 @@ class Stage:
     home: Path
     shops: Path
     env: dict[str, str]
+    sandbox: int
+    """Its process."""
 
     def run(self, *arguments: str) -> dict[str, Any]:
         """Run a command of `truckroll` in a process of its own: its report, its peak memory and its CPU time."""
@@ -57,6 +60,12 @@ class Stage:
             text=True,
         )
         return dict(json.loads(done.stdout.splitlines()[-1]))
+
+    def cpu_s(self) -> tuple[float, float]:
+        """Return what the home's Prefect server and the sandbox have used of the processor so far, in seconds."""
+        record = self.home / "server.json"
+        server = int(json.loads(record.read_text(encoding="utf-8"))["pid"]) if record.exists() else None
+        return _used_s(server), _used_s(self.sandbox)
 
     def calls(self) -> list[dict[str, Any]]:
         """Return every call the sandbox's vendors got."""
@@ -78,11 +87,19 @@ def stage() -> Iterator[Stage]:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
                 _wait_for(http)
-                yield Stage(http, home, shops, env)
+                yield Stage(http, home, shops, env, sandbox.pid)
         finally:
             subprocess.run([*TRUCKROLL, "down"], env=env, check=False, capture_output=True)
             sandbox.terminate()
             sandbox.wait()
+
+
+def _used_s(number: int | None) -> float:
+    if number is None:
+        return 0.0
+    main = psutil.Process(number)
+    times = [one.cpu_times() for one in (main, *main.children(recursive=True))]
+    return sum(float(one.user + one.system) for one in times)
 
 
 def free_port() -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Protocol, runtime_checkable
-from weakref import WeakKeyDictionary
-
-from aiolimiter import AsyncLimiter
 
 from models.errors import RateLimitedError
 
@@ -80,19 +79,27 @@ class Unlimited:
 
 
 class Pace:
-    """Evenly spaced calls. A bucket with a burst would let twice the rate through in its first second."""
+    """Evenly spaced calls. A bucket with a burst would let twice the rate through in its first second.
 
-    def __init__(self, calls_per_second: float) -> None:
+    Every caller gets its own place on one timeline, so a late waker delays nobody behind it, and the limit is reached.
+    A place may be taken up to one interval late: in any stretch of time go at most two calls more than its share.
+    """
+
+    def __init__(self, calls_per_second: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`calls_per_second` is the vendor's, less a margin."""
         self._between_s = 1 / calls_per_second
-        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncLimiter] = WeakKeyDictionary()
+        self._clock = clock
+        self._next = -math.inf
+        self._taking = threading.Lock()
 
     async def acquire(self) -> None:
-        """Wait for the next slot."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._by_loop:
-            self._by_loop[loop] = AsyncLimiter(1, self._between_s)
-        await self._by_loop[loop].acquire()
+        """Wait for the next place. Callers go in the order they ask, over all event loops of this process."""
+        with self._taking:
+            place = max(self._next, self._clock() - self._between_s)
+            self._next = place + self._between_s
+        rest_s = place - self._clock()
+        if rest_s > 0:
+            await asyncio.sleep(rest_s)
 
 
 @dataclass

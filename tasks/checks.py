@@ -11,6 +11,7 @@ from models.connection import NAMES, ConnectionState
 from models.errors import HeldError, TruckrollError
 from models.referral_settings import CUSTOM_VALUE, ContactSyncSettings, ReferralFactorySettings
 from tasks.booking_checks import check_bookings
+from tasks.connecting import rivalry
 from tasks.connections import standings
 from tasks.contact_sync import read_campaign
 from tasks.house import House, open_house
@@ -53,6 +54,9 @@ async def _check_connections(house: House) -> list[CheckLine]:
             is_cut = one.state is ConnectionState.DISCONNECTED
             words = "It was disconnected: nothing is sent." if is_cut else " ".join(one.words)
             lines.append(wrong(f"Connection to {NAMES[one.vendor]}", words, fix))
+    rival = await rivalry(house)
+    if rival is not None:
+        lines.append(wrong("Connection to Referral Factory", rival.why, rival.fix))
     return lines
 
 

@@ -21,8 +21,10 @@ from decisions.words import listed
 from models.base import utc_now
 from models.connection import NAMES, Connection, Moved, Proof, Vendor
 from models.errors import SettingsError
+from models.referral_settings import ReferralFactorySettings
+from models.section import Secret
 from models.settings import HouseSettings
-from models.shop import ReferralFactorySettings, Secret, Shop, load_shop, shop_names
+from models.shop import Shop, load_shop, shop_names
 from tasks.connections import is_connected, need_section, steps_of
 from tasks.house import House
 
@@ -39,7 +41,7 @@ async def connect(
     """
     shop, books = house.shop, house.books
     need_section(shop, vendor)
-    refused = refuse_rivals(_tenant(shop), await _rivals(house, vendor))
+    refused = await rivalry(house) if vendor in {"referral_factory", "servicetitan"} else None
     if refused is None:
         # Asked before the trial already: another tenant is not even called.
         kept = await books.connections.get(shop.name, vendor)
@@ -55,6 +57,11 @@ async def connect(
         return steps_of(steps) if isinstance(steps, Refused) else steps
 
     return proof, await books.connections.change(shop.name, vendor, decide, by=by)
+
+
+async def rivalry(house: House) -> Refused | None:
+    """Say which other shop of this house has the same Referral Factory account and another tenant (RF-12)."""
+    return refuse_rivals(_tenant(house.shop), await _rivals(house))
 
 
 async def verify(house: House, vendor: Vendor) -> Proof:
@@ -161,10 +168,10 @@ async def _verify_referral_factory(house: House) -> Proof:
     return Proof(seen=("the token is taken", f"campaigns: {', '.join(named)}{more}"))
 
 
-async def _rivals(house: House, vendor: Vendor) -> list[Rival]:
-    """Return the other shops of this house that are connected to the same Referral Factory account (RF-12)."""
+async def _rivals(house: House) -> list[Rival]:
+    """Return the other shops of this house that are connected to the same Referral Factory account."""
     ours = house.shop.referral_factory
-    if vendor not in {"referral_factory", "servicetitan"} or ours is None:
+    if ours is None:
         return []
     folder, rivals = HouseSettings().shops, list[Rival]()
     for name in shop_names(folder):

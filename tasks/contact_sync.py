@@ -90,20 +90,22 @@ async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageD
         size = page_size(referral_settings(house).calls_per_minute)
         async with referral_calls(house, campaign_id, run) as calls:
             page = await _next_page(house, campaign_id, mapping, size)
-            is_last = len(page.customers) < size
-            if is_last:
+            if len(page.customers) < size:
                 # Who waits for a call under way would wait for ever: there is no page behind this one.
                 await calls.drain()
                 page = await _next_page(house, campaign_id, mapping, size)
-                is_last = len(page.customers) < size
-            if page.customers:
-                drafts = [draft_of(customer, mapping) for customer in page.customers]
-                decisions = await house.books.referrals.begin(shop, campaign_id, drafts, decide_sync, run=run)
-                await calls.take(one for one in decisions if isinstance(one, Create | Adopt | Update | Look))
-                if is_last:
-                    await calls.drain()
-                await _keep_mark(house, campaign_id, mapping, page.mark)
-            return PageDone(len(page.customers), is_last=is_last, **calls.counted())
+            is_full = len(page.customers) == size
+            drafts = [draft_of(customer, mapping) for customer in page.customers]
+            decisions = await house.books.referrals.begin(shop, campaign_id, drafts, decide_sync, run=run)
+            to_make = [one for one in decisions if isinstance(one, Create | Adopt | Update | Look)]
+            await calls.take(to_make)
+            if not is_full:
+                await calls.drain()
+            await _keep_mark(house, campaign_id, mapping, page.mark)
+            # What came of the calls may let some come again, to be done now. Whoever waits for a lost answer would
+            # come again for ever: that is the next sync's.
+            waiting = is_full or (to_make and await house.books.contact_index.waiting(shop, page.mark))
+            return PageDone(len(page.customers), is_last=not waiting, **calls.counted())
 
 
 def page_size(calls_per_minute: float) -> int:

@@ -33,8 +33,8 @@ PAGE = 500
 READ_TOGETHER = 25
 """Customers read with one call and then written: the fewer, the shorter a person's edit in between can be lost."""
 
-LANES = 2
-"""While one reads its customers, the other writes."""
+LANES = 3
+"""While one reads its customers or keeps what came of them, the others write."""
 
 MOST_UNANSWERED = 10
 """Lost answers after which a page is given up: the vendor is away."""

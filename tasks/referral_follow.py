@@ -20,7 +20,7 @@ from connectors.servicetitan.bookings_schemas import Booking
 from connectors.servicetitan.schemas import Job, JobPatch
 from decisions.qualification import Qualify, judge, needs_history, seen_job, stage_of
 from models.base import utc_now
-from models.booking import FollowedJob
+from models.booking import FollowedJob, ReferralStage
 from models.errors import BusyError, ContractError, HeldError, NotFoundError, RejectedError, UnresolvedError
 from models.referral_settings import LeadSettings, SignUpSettings
 from models.tables import ReferredRow
@@ -216,6 +216,8 @@ async def _with_history(house: House, row: ReferredRow, job: FollowedJob) -> Fol
 
 
 async def _keep(house: House, row: ReferredRow, jobs: Iterable[FollowedJob], *, booking: Booking | None = None) -> None:
+    if row.stage == ReferralStage.GONE:
+        return  # nobody is left to qualify
     jobs = list(jobs)
     status = booking.status if booking else row.booking_status
     verdict = judge(row.kind, is_existing=row.is_existing, jobs=jobs, settings=_settings(house, row))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
 from prefect.utilities.annotations import quote
 
 from tasks.retrying import RETRY_DELAYS_S, is_transient, is_unsettled
@@ -23,16 +24,27 @@ class Step(Protocol):
 
 
 class _OfPlainThings(Task[P, R]):
-    """A task whose arguments are plain things: none is a future, or holds one.
+    """A task whose arguments and result are plain things: none is a future, or came from one that must be waited for.
 
-    Prefect walks through every argument, twice, to the last field of each model, looking for futures to wait for: with
-    an order that takes longer than the rest of starting a task. Quoted, an argument is left as it is.
+    Prefect walks through every argument, twice, to the last field of each model, looking for futures: with an order
+    that takes longer than the rest of starting a task. Quoted, an argument is left as it is. And it keeps every result
+    with its state until the flow ends, to see where later arguments came from: memory would grow with every order.
     """
 
     if not TYPE_CHECKING:  # the signature stays the function's own
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            return super().__call__(*map(quote, args), **{name: quote(value) for name, value in kwargs.items()})
+            own = {name: kwargs.pop(name) for name in ("return_state", "wait_for") if name in kwargs}
+            quoted = {name: quote(value) for name, value in kwargs.items()}
+            return self._and_forget(super().__call__(*map(quote, args), **quoted, **own))
+
+        async def _and_forget(self, running: Any) -> Any:
+            try:
+                return await running
+            finally:
+                flow = FlowRunContext.get()
+                if flow is not None:
+                    flow.run_results.clear()
 
 
 def step(name: str, *, looks_first: bool = False) -> Step:

@@ -213,6 +213,7 @@ class _Steps:
             async with open_for_trial(shop) as house:
                 return await note_connected(house, vendor, self.by, before_steps=lambda: self._save(changes or {}))
 
+        self._say_what_is_open(shop)
         try:
             proof, steps = asyncio.run(go())
         except TruckrollError:
@@ -226,6 +227,15 @@ class _Steps:
         if vendor == "referral_factory":
             words = "Nothing moves before a campaign is configured in the shop file: [[referral_factory.campaigns]]."
             talk.out().print(words, markup=False)
+
+    def _say_what_is_open(self, shop: Shop) -> None:
+        """Advise against a secret that stands in the shop file itself; it is never shown."""
+        section = shop.servicetitan
+        for name in _SECRETS if section else ():
+            if not getattr(section, name).variable:
+                talk.say(
+                    f"  [yellow]{name} stands in the shop file itself: better name a variable there, as ${{NAME}}.[/]"
+                )
 
     def _save(self, changes: Mapping[str, Any]) -> None:
         """Write the values that are other than in the shop file into it; the file before is kept."""

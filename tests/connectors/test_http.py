@@ -445,6 +445,30 @@ async def test_calls_are_paced_without_a_burst() -> None:
     assert shared_pace("one", 50.0) is not shared_pace("two", 50.0)
 
 
+async def test_a_late_caller_costs_the_pace_nothing_and_a_rest_is_not_saved_up() -> None:
+    """The limit is reached although no waker is punctual; after a pause the calls are as far apart as ever."""
+    now = 100.0
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds + 0.004
+
+    limiter = Pace(100, clock=lambda: now)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("connectors.limits.asyncio.sleep", sleep)
+        for _ in range(201):
+            await limiter.acquire()
+        assert now - 100 == pytest.approx(2.0, abs=0.015)
+        now += 60
+        rested = now
+        for _ in range(11):
+            await limiter.acquire()
+        assert now - rested >= 0.09
+    assert max(slept) < 0.011
+
+
 @contextlib.asynccontextmanager
 async def rude_server(rude_after: str) -> AsyncIterator[tuple[str, list[str]]]:
     """A real server that takes a whole request of that method and hangs up without a word."""

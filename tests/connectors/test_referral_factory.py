@@ -395,6 +395,76 @@ async def test_one_campaign_is_picked_out_and_an_odd_user_named(rf: ReferralFact
     assert "campaign_id" not in route.calls[0].request.url.params
 
 
+async def found_in(rf: ReferralFactory, campaign: int = 1001, **more: int) -> list[tuple[list[int], list[int | None]]]:
+    return [
+        ([user.id for user in page.users], [one.id for one in page.unreadable])
+        async for page in rf.search_users(campaign, **more)
+    ]
+
+
+async def test_a_campaigns_people_are_read_page_by_page(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
+    """RF-41: the program is asked for one campaign, and its own link is followed as it comes, with the same question."""
+    route = vendors.post(SEARCH).mock(
+        side_effect=[
+            httpx.Response(200, json=rows_page(user_row(1), user_row(2), following=f"{SEARCH}?cursor=a%2Bb==&x[]=1")),
+            httpx.Response(200, json=rows_page(user_row(2), user_row(3), following="https" + SEARCH[4:] + "?page=9")),
+            httpx.Response(200, json={"data": [user_row(4)]}),
+        ]
+    )
+    assert await found_in(rf) == [([1, 2], []), ([2, 3], []), ([4], [])]
+    asked = [call.request for call in route.calls]
+    assert dict(asked[0].url.params) == {"per_page": "250", "page": "1"}
+    assert asked[1].url.params.multi_items() == [("cursor", "a+b=="), ("x[]", "1")]
+    assert (asked[2].url.scheme, dict(asked[2].url.params)) == ("http", {"page": "9"}), "by the scheme of the shop file"
+    question = {"operator": "AND", "value": [{"field": "campaign_id", "value": 1001, "operator": "="}]}
+    assert [json.loads(one.content) for one in asked] == [{"filters": question}] * 3
+
+
+async def test_reading_goes_on_at_a_later_page(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
+    """RF-41: a pass need not read everybody again; a page that is not there any more is an empty one."""
+    route = vendors.post(SEARCH).respond(json=rows_page())
+    assert await found_in(rf, first_page=41) == [([], [])]
+    assert dict(route.calls[0].request.url.params) == {"per_page": "250", "page": "41"}
+
+
+async def test_no_other_campaigns_people_come_of_a_search(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
+    """RF-27, RF-41: whatever the program filters; one bad row does not hide the others."""
+    rows = [user_row(1), user_row(2, campaign_id=1002), user_row(3, url=None), user_row(4, qualified_at="x"), "odd"]
+    vendors.post(SEARCH).respond(json=rows_page(*rows))
+    assert await found_in(rf) == [([1], [3, 4, None])]
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://evil.example.com/users/search?page=2", f"{SEARCH}?page=2", "//evil.example.com/users/search", "?page=2"],
+    ids=["another host", "a circle", "no scheme", "no path"],
+)
+async def test_a_search_follows_no_link_that_leads_astray(
+    rf: ReferralFactory, vendors: respx.MockRouter, link: str
+) -> None:
+    """RF-41: neither the token nor the question goes to another host, and the reading ends."""
+    away = vendors.route(host="evil.example.com").respond(json=rows_page(user_row(666)))
+    route = vendors.post(url__startswith=SEARCH).respond(json=rows_page(user_row(1), following=link))
+    with pytest.raises(ContractError, match=r"links\.next"):
+        await found_in(rf)
+    assert route.call_count <= 2
+    assert away.call_count == 0
+
+
+async def test_a_page_of_a_search_is_asked_for_again(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
+    """RF-41: it only reads, though it is a POST; what comes after a lost answer is the same page."""
+    search = vendors.post(SEARCH).mock(
+        side_effect=[
+            httpx.Response(200, json=rows_page(user_row(1), following=f"{SEARCH}?page=2")),
+            httpx.ReadTimeout(""),
+            httpx.Response(503),
+            httpx.Response(200, json=rows_page(user_row(2))),
+        ]
+    )
+    assert await found_in(rf) == [([1], []), ([2], [])]
+    assert [call.request.url.params["page"] for call in search.calls] == ["1", "2", "2", "2"]
+
+
 async def test_a_changed_email_keeps_the_link(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
     """RF-S11: the same id by PUT, only what changes in the body."""
     route = vendors.put(f"{USERS}/90211").respond(json={"data": user_row(email="new@example.com")})
@@ -447,6 +517,7 @@ WRITES: dict[str, Callable[[ReferralFactory], Awaitable[Any]]] = {
 READS: dict[str, Callable[[ReferralFactory], Awaitable[Any]]] = {
     "users": pages,
     "a search": lambda rf: rf.find_user(1001, "dana@example.com"),
+    "a campaign's users": lambda rf: found_in(rf),
     "a user": lambda rf: rf.get_user(7),
     "a user by code": lambda rf: rf.get_user_by_code("Qr000007"),
     "campaigns": lambda rf: rf.list_campaigns(),

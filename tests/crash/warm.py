@@ -13,6 +13,7 @@ USED = (
     "deployments.cli",
     "deployments.commands.run",
     "fastapi",
+    "flows.booking_to_reward",
     "flows.diagnosis_watch",
     "flows.eta_watch",
     "flows.order_to_invoice",

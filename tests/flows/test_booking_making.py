@@ -111,9 +111,7 @@ async def test_a_half_made_map_is_no_shop_file(counter: Counter, name: str) -> N
 
 
 @pytest.mark.parametrize(("said", "known", "new"), [("derive", False, True), ("yes", True, True), ("no", False, False)])
-async def test_first_time_is_yes_no_or_what_the_email_says(
-    counter: Counter, said: str, known: bool, new: bool
-) -> None:
+async def test_first_time_is_yes_no_or_what_the_email_says(counter: Counter, said: str, known: bool, new: bool) -> None:
     """RF-55, RF-62, Q2: a boolean, always; it may be derived from whether ServiceTitan knows the e-mail."""
     counter.use(referral_shop(a_campaign(leads={"defaults": {"is_first_time_client": said}})))
     program = Program(counter)
@@ -325,7 +323,9 @@ async def test_campaigns_are_set_up_each_on_its_own(counter: Counter) -> None:
     """RF-27, RF-28, RF-47, RF-64: two maps, two rules; a campaign without settings moves nobody."""
     await counter.tell("/referral-factory/campaigns/1002", status="launched")
     program = Program(counter)
-    friends = {number: await program.referrer(f"friend.{number}@example.com", campaign=number) for number in (1001, 1002)}
+    friends = {
+        number: await program.referrer(f"friend.{number}@example.com", campaign=number) for number in (1001, 1002)
+    }
     leads = {number: await program.lead(one["code"], f"of.{number}@example.com") for number, one in friends.items()}
 
     def shop(**second: Any) -> Shop:

@@ -8,6 +8,7 @@ import pytest
 
 from flows.running import run_process
 from models.contact_sync import SkipReason
+from models.errors import ContractError
 from models.report import RunReport
 from tasks.held import retry
 from tests.tasks.conftest import Counter, a_shop, counter
@@ -239,6 +240,24 @@ async def test_a_campaign_that_takes_nobody_is_held_and_the_other_goes_on(
     assert said in (await held(counter))["campaign 1001"]
     assert dana in {one.customer for one in await counter.books.referrals.links("demo", 1002)}
     assert await counter.books.referrals.links("demo", 1001) == []
+
+
+async def test_an_answer_nobody_can_read_is_held_and_the_other_campaign_goes_on(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = counter.house.referral_factory
+    real = program.get_campaign
+
+    async def get(campaign_id: int) -> Any:
+        if campaign_id == 1001:
+            raise ContractError("The answer cannot be read: data.name.", "Report this.", "Referral Factory")
+        return await real(campaign_id)
+
+    monkeypatch.setattr(program, "get_campaign", get)
+    counter.use(with_two_campaigns())
+    report = await run()
+    assert {item.id: item.outcome for item in report.items} == {"campaign 1001": "held", "campaign 1002": "synced"}
+    assert "cannot be read" in (await held(counter))["campaign 1001"]
 
 
 async def test_a_campaign_paused_in_the_middle_goes_on_where_it_was(

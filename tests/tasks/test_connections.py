@@ -21,6 +21,7 @@ from models.section import Secret
 from models.shop import Shop, read_shop
 from store.batch import NOTHING_WRITTEN
 from store.limits import LeasedLimiter, SharedLimiter
+from tasks.checks import check_shop
 from tasks.connecting import connect, verify
 from tasks.connections import ask_for_access, disconnect, is_connected, note_approved, standings
 from tasks.gate import ShopGate, between, why_still
@@ -273,6 +274,7 @@ async def test_one_account_takes_one_tenant_at_a_time(
         with pytest.raises(SettingsError, match="eastside"):
             await connect(counter.house, vendor, DANA)
         assert await counter.calls() == []
+        assert any("eastside" in line.words for line in await check_shop("demo") if line.kind == "no")
         await disconnect(counter.books, read_shop(other), "referral_factory", DANA)
     await connect(counter.house, vendor, DANA)
     assert await is_connected(counter.books, counter.house.shop, vendor)
