@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.booking import FollowedJob, Funnel
 from models.referral import UserKind
-from models.tables import ReferredRow
+
+if TYPE_CHECKING:
+    from models.tables import ReferredRow
 
 
 def in_words(funnel: Funnel) -> str:
     """Say how many came how far: "leads: 12 signed up, 11 booked, 7 became jobs, ..."."""
     is_leads = funnel.kind == UserKind.LEAD
-    steps = [f"{funnel.signed_up} signed up", f"{funnel.booked} booked", f"{funnel.jobs} became jobs"]
+    jobs = "1 became a job" if funnel.jobs == 1 else f"{funnel.jobs} became jobs"
+    steps = [f"{funnel.signed_up} signed up", f"{funnel.booked} booked", jobs]
     if is_leads:
-        rewards = [f"{funnel.rewards_due} rewards due", f"{funnel.rewards_issued} issued"]
+        due = "1 reward due" if funnel.rewards_due == 1 else f"{funnel.rewards_due} rewards due"
+        rewards = [due, f"{funnel.rewards_issued} issued"]
         steps += [f"{funnel.qualified} qualified", *rewards]
     others = (("dismissed", funnel.dismissed), ("held", funnel.held), ("left out", funnel.ignored))
     steps += [f"{number} {word}" for word, number in others if number]

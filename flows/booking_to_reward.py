@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -104,8 +104,8 @@ class Desk:
             if campaign_id not in self.options:
                 try:
                     self.options[campaign_id] = await self._read(campaign_id)
-                except HeldError as error:
-                    self.options[campaign_id] = error
+                except (HeldError, RejectedError, ContractError) as error:
+                    self.options[campaign_id] = _as_held(error)
         found = self.options[campaign_id]
         if isinstance(found, HeldError):
             raise found
@@ -141,7 +141,7 @@ async def _pass(desk: Desk) -> None:
     was_qualified = await _qualify_due(desk)
     # 5. What the program says of their rewards.
     if was_qualified or await rewards_are_due_for_reading(desk.house):
-        await read_rewards(shop)
+        await _hold_or_release(desk, "rewards", read_rewards(shop))
     # 6. Everybody, and how far they are, to be read.
     await _show(desk)
 
@@ -186,19 +186,23 @@ async def _book_due(desk: Desk) -> None:
     house, after, is_fresh = desk.house, 0, False
     while page := await house.books.referred.due(house.shop.name, after=after):
         after = page[-1].user_id
-        if not is_fresh:
-            await _refresh_index(desk)
-            is_fresh = True
+        if not is_fresh and not await _refresh_index(desk):
+            return
+        is_fresh = True
         for some in _by_email(page):
             await _together(_book(desk, row) for row in some)
             if desk.provider is not None:
                 return
 
 
-async def _refresh_index(desk: Desk) -> None:
-    """Take in what changed at contacts. Locations' contacts are left out where the app may not read them, and told."""
+async def _refresh_index(desk: Desk) -> bool:
+    """Take in what changed at contacts; False: they cannot be read, so nobody is booked without being looked for.
+
+    Locations' contacts are left out where the app may not read them, and told.
+    """
     shop, held = desk.house.shop.name, desk.house.books.held
-    await refresh_contact_index(shop)
+    if not await _hold_or_release(desk, "contacts", refresh_contact_index(shop)):
+        return False
     try:
         await refresh_location_contacts(shop)
     except RejectedError as error:
@@ -206,6 +210,18 @@ async def _refresh_index(desk: Desk) -> None:
         await held.hold(shop, PROCESS, record, reason=error.message, fix=fix)
     else:
         await held.release(shop, PROCESS, "contacts of locations")
+    return True
+
+
+async def _hold_or_release(desk: Desk, record: str, work: Awaitable[object]) -> bool:
+    """Do a part of the pass; what refuses it is held under the record, and stops no other part. False: it is held."""
+    try:
+        await work
+    except (RejectedError, ContractError) as error:
+        await _hold(desk, record, _as_held(error))
+        return False
+    await desk.house.books.held.release(desk.house.shop.name, PROCESS, record)
+    return True
 
 
 def _by_email(page: Sequence[ReferredRow]) -> list[list[ReferredRow]]:
@@ -283,15 +299,11 @@ async def _judge_changed_rules(desk: Desk) -> None:
 
 async def _follow(desk: Desk) -> None:
     """Follow bookings, then jobs: what keeps one of the lists from being read does not stop the other."""
-    shop, held = desk.house.shop.name, desk.house.books.held
-    for record, follow in (("changed bookings", follow_bookings), ("changed jobs", follow_jobs)):
-        try:
-            await follow(shop)
-        except (RejectedError, ContractError) as error:
-            if desk.provider is None:
-                await _hold(desk, record, _as_held(error))
-        else:
-            await held.release(shop, PROCESS, record)
+    shop = desk.house.shop.name
+    # With the booking provider refused, its list is refused too: that is told already.
+    if desk.provider is None:
+        await _hold_or_release(desk, "changed bookings", follow_bookings(shop))
+    await _hold_or_release(desk, "changed jobs", follow_jobs(shop))
     if await _held_looks(desk):
         await follow_held(shop)
         for entry in await _held_looks(desk):
@@ -347,14 +359,17 @@ async def _hold(desk: Desk, record: str, error: HeldError) -> None:
 
 
 async def _show(desk: Desk) -> None:
-    """Show how far everybody came, and each campaign's funnel."""
-    shop, referred = desk.house.shop.name, desk.house.books.referred
+    """Show how far everybody came, and each campaign's funnel: when it is news, and once a day."""
+    shop, referred, cursors = desk.house.shop.name, desk.house.books.referred, desk.house.books.cursors
+    funnels = await referred.funnels(shop)
     for campaign_id in desk.campaigns:
         rows = await referred.page(shop, campaign_id=campaign_id, limit=MOST_SHOWN, newest=True)
-        funnels = [one for one in await referred.funnels(shop) if one.campaign_id == campaign_id]
-        if rows:
-            await acreate_table_artifact(
-                key=artifact_key(PROCESS, shop, str(campaign_id)),
-                table=[{name: str(value) for name, value in standing_of(row).items()} for row in rows],
-                description="; ".join([f"Campaign {campaign_id}", *(in_words(one) for one in funnels)]),
-            )
+        mine = [in_words(one) for one in funnels if one.campaign_id == campaign_id]
+        table = [{name: str(value) for name, value in standing_of(row).items()} for row in rows]
+        name = f"referral_factory/{campaign_id}/shown"
+        shown = hashlib.sha256(repr((utc_now().date(), mine, table)).encode()).hexdigest()
+        if not rows or shown == await cursors.get(shop, name):
+            continue
+        key, description = artifact_key(PROCESS, shop, str(campaign_id)), "; ".join([f"Campaign {campaign_id}", *mine])
+        await acreate_table_artifact(key=key, table=table, description=description)
+        await cursors.set(shop, name, shown)

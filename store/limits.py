@@ -83,8 +83,9 @@ class LeasedLimiter:
     for a call that leaves late, half for its way to the vendor. An allowance of millions a minute costs next to
     nothing, and `inf` lifts the limit.
 
-    A 429 pauses every process (`overrun`); the second within a day ends the calls for a day. One object serves one
-    event loop; the clocks of several machines must agree to a fraction of `jitter_s`.
+    A 429 pauses every process (`overrun`), and for a minute after that they go half as fast; the second within a day
+    ends the calls for a day. One object serves one event loop; the clocks of several machines must agree to a fraction
+    of `jitter_s`.
     """
 
     def __init__(
@@ -181,9 +182,11 @@ class LeasedLimiter:
         pause_s = marks.get(self._paused, 0.0) - now
         if pause_s > LONGEST_PAUSE_S:
             raise self._ended(pause_s) if self._is_ended(marks, now) else self._away(pause_s)
+        # Whoever used the minute up with us is still in it: half as fast until it is over.
+        every_s = self._every_s * (2 if pause_s > -WINDOW_S else 1)
         count = min(max(self._waiting, self._least), self._most)
-        end = _queue(session, self._key, count * self._every_s, max(now, now + pause_s))
-        return [end - left * self._every_s for left in range(count, 0, -1)]
+        end = _queue(session, self._key, count * every_s, max(now, now + pause_s))
+        return [end - left * every_s for left in range(count, 0, -1)]
 
     def _is_paused(self, session: Session) -> bool:
         return self._marks(session).get(self._paused, 0.0) > self._clock()

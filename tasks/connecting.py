@@ -26,7 +26,7 @@ from models.section import Secret
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop, shop_names
 from tasks.connections import is_connected, need_section, steps_of
-from tasks.house import House
+from tasks.house import House, forget_overruns
 
 _MOST_NAMED = 10
 
@@ -41,6 +41,9 @@ async def connect(
     """
     shop, books = house.shop, house.books
     need_section(shop, vendor)
+    if vendor == "referral_factory":
+        # Somebody is here, and has seen to it: else a pause of a day would refuse the trial too.
+        await forget_overruns(books, shop)
     refused = await rivalry(house) if vendor in {"referral_factory", "servicetitan"} else None
     if refused is None:
         # Asked before the trial already: another tenant is not even called.

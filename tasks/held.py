@@ -22,6 +22,7 @@ from tasks.order_records import order_of
 from tasks.parts import order_key
 from tasks.prefect_api import prefect_api
 from tasks.pricebook import forget_items
+from tasks.referral_follow import ITS_BOOKING
 from tasks.referred_people import PROCESS as REFERRALS
 from tasks.runs import find_parts_loop, start_orders_run, start_run
 from tasks.store_orders import PROCESS as STORE_ORDERS
@@ -119,6 +120,9 @@ async def _write_order_again(books: Books, held: HeldRow) -> str:
 
 async def _book_again(books: Books, held: HeldRow) -> str:
     """Let a referred person be booked anew, also where another campaign has the e-mail: a person has looked."""
+    if held.record.endswith(ITS_BOOKING):
+        # Off the list it would be forgotten: what had changed of it is read only once.
+        return f"{held.record}: it is looked at again with each pass, and is off the list once that succeeds."
     number = held.record.removeprefix("lead ")
 
     def again(session: Session) -> bool:

@@ -23,6 +23,7 @@ from connectors.servicetitan.client import ServiceTitan, usual_pace
 from connectors.servicetitan.job_platform import ServiceTitanJobs
 from models.connection import Vendor
 from models.errors import SettingsError
+from models.referral_settings import ReferralFactorySettings
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 from store import Books
@@ -215,17 +216,22 @@ async def _store(shop: Shop, way: _Way) -> ContractorCommerce:
 
 async def _referral_factory(shop: Shop, way: _Way) -> ReferralFactory:
     settings = shop.need_referral_factory()
-    account = f"referral-factory/{settings.api_url}/{settings.api_token!r}"
-    limiter = LeasedLimiter(
-        way.books.store,
-        account,
-        settings.calls_per_minute,
-        vendor="Referral Factory",
-        sleep=way.sleep("referral_factory"),
-    )
+    limiter = _program_limiter(way.books, settings, way.sleep("referral_factory"))
     return await way.stack.enter_async_context(
         ReferralFactory.from_settings(settings, limiter=way.gated(limiter, "referral_factory"))
     )
+
+
+async def forget_overruns(books: Books, shop: Shop) -> None:
+    """Let calls to Referral Factory go again after it said too often that they are too many: a person has looked."""
+    await _program_limiter(books, shop.need_referral_factory(), asyncio.sleep).forget_overruns()
+
+
+def _program_limiter(
+    books: Books, settings: ReferralFactorySettings, sleep: Callable[[float], Awaitable[None]]
+) -> LeasedLimiter:
+    account = f"referral-factory/{settings.api_url}/{settings.api_token!r}"
+    return LeasedLimiter(books.store, account, settings.calls_per_minute, vendor="Referral Factory", sleep=sleep)
 
 
 async def _job_platform(shop: Shop, tenant: ServiceTitan | SettingsError) -> JobPlatform:

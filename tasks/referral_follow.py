@@ -21,7 +21,15 @@ from connectors.servicetitan.schemas import Job, JobPatch
 from decisions.qualification import Qualify, judge, needs_history, seen_job, stage_of
 from models.base import utc_now
 from models.booking import FollowedJob, ReferralStage
-from models.errors import BusyError, ContractError, HeldError, NotFoundError, RejectedError, UnresolvedError
+from models.errors import (
+    AmbiguousWriteError,
+    BusyError,
+    ContractError,
+    HeldError,
+    NotFoundError,
+    RejectedError,
+    UnresolvedError,
+)
 from models.referral_settings import LeadSettings, SignUpSettings
 from models.tables import ReferredRow
 from store.effects import TEXT
@@ -37,7 +45,7 @@ BEFORE_FIRST = timedelta(days=1)
 AT_ONCE = 8
 """People looked at side by side. The vendor's limit bounds their calls."""
 VENDOR = "servicetitan"
-_STOPS_ONE = (HeldError, RejectedError, ContractError, UnresolvedError, BusyError)
+_STOPS_ONE = (HeldError, RejectedError, ContractError, AmbiguousWriteError, UnresolvedError, BusyError)
 """What keeps one person's booking from being looked at, and no other's."""
 ITS_BOOKING = ", its booking"
 """How a booking that could not be looked at ends on the held list."""
@@ -47,17 +55,19 @@ ITS_BOOKING = ", its booking"
 async def follow_bookings(shop: str) -> int:
     """Look at every booking that changed since the last pass; return how many of them are ours (RF-D4)."""
     async with open_house(shop) as house:
-        since = await _since(house, _BOOKINGS)
+        began, since = utc_now(), await _since(house, _BOOKINGS)
         if since is None:
             return 0
         followed = 0
         async for page in house.servicetitan.list_bookings(booking_provider(house), since):
             by_id = {booking.id: booking for booking in page}
             rows = await house.books.referred.of_records(shop, bookings=by_id)
-            looks = [partial(keep_booking, house, row.user_id, by_id[row.booking or 0]) for row in rows]
-            await _each(house, looks, rows)
+            fresh = [row for row in rows if _is_news(row, by_id[row.booking or 0])]
+            looks = [partial(keep_booking, house, row.user_id, by_id[row.booking or 0]) for row in fresh]
+            await _each(house, looks, fresh)
             followed += len(rows)
             await house.books.cursors.set_time(shop, _BOOKINGS, page[-1].modified_on)
+        await _note_read(house, _BOOKINGS, began)
         return followed
 
 
@@ -65,7 +75,7 @@ async def follow_bookings(shop: str) -> int:
 async def follow_jobs(shop: str) -> int:
     """Look at every job that changed since the last pass; return how many of them are ours."""
     async with open_house(shop) as house:
-        since = await _since(house, _JOBS)
+        began, since = utc_now(), await _since(house, _JOBS)
         if since is None:
             return 0
         followed = 0
@@ -77,6 +87,7 @@ async def follow_jobs(shop: str) -> int:
             await _each(house, looks, rows)
             followed += len(rows)
             await house.books.cursors.set_time(shop, _JOBS, page[-1].modified_on)
+        await _note_read(house, _JOBS, began)
         return followed
 
 
@@ -123,10 +134,20 @@ async def keep_booking(house: House, user_id: int, booking: Booking) -> None:
     if row is None:
         return
     jobs = jobs_of(row)
-    is_new_job = booking.job_id is not None and all(job.id != booking.job_id for job in jobs)
-    if is_new_job or (booking.status.casefold() == "converted" and not jobs):
+    if _has_new_job(jobs, booking):
         jobs = await _jobs_now(house, row, booking)
     await _keep(house, row, jobs, booking=booking)
+
+
+def _has_new_job(jobs: Sequence[FollowedJob], booking: Booking) -> bool:
+    is_new_job = booking.job_id is not None and all(job.id != booking.job_id for job in jobs)
+    return is_new_job or (booking.status.casefold() == "converted" and not jobs)
+
+
+def _is_news(row: ReferredRow, booking: Booking) -> bool:
+    """Tell whether the booking shows anything our books do not have: most that are read twice do not."""
+    is_as_kept = booking.status == row.booking_status and booking.job_id in {None, row.job}
+    return not is_as_kept or _has_new_job(jobs_of(row), booking)
 
 
 async def keep_jobs(house: House, row: ReferredRow, changed: Sequence[Job]) -> None:
@@ -309,7 +330,32 @@ async def _since(house: House, cursor: str) -> datetime | None:
         await books.cursors.set_time(shop, cursor, utc_now() - BEFORE_FIRST)
         return None
     known = await books.cursors.get_time(shop, cursor)
-    return known - OVERLAP if known else oldest - BEFORE_FIRST
+    if known is None:
+        return oldest - BEFORE_FIRST
+    is_settled = await books.cursors.get(shop, _standing(cursor)) == f"settled {known.isoformat()}"
+    return known if is_settled else known - OVERLAP
+
+
+async def _note_read(house: House, cursor: str, began: datetime) -> None:
+    """Note that the list was read to its end, from `began` on, and how long the mark has stood.
+
+    What is shown late is in by the time the mark has stood for the overlap. Read once more then, there is nothing left
+    before it: the next reading begins at the mark, so that many changes at once are not read again for ever.
+    """
+    shop, cursors = house.shop.name, house.books.cursors
+    known = await cursors.get_time(shop, cursor)
+    if known is None:
+        return
+    mark = known.isoformat()
+    word, *noted = (await cursors.get(shop, _standing(cursor)) or "-").split()
+    if noted[:1] != [mark]:
+        await cursors.set(shop, _standing(cursor), f"stands {mark} {began.isoformat()}")
+    elif word == "stands" and began - datetime.fromisoformat(noted[1]) > OVERLAP:
+        await cursors.set(shop, _standing(cursor), f"settled {mark}")
+
+
+def _standing(cursor: str) -> str:
+    return f"{cursor}/standing"
 
 
 _BOOKINGS = f"{VENDOR}/referred-bookings"

@@ -17,7 +17,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-ONE_PREFECT = ("sample", "settings", "order_passes", "order_to_invoice", "contact_sync", "memberships")
+ONE_PREFECT = (
+    "sample",
+    "settings",
+    "order_passes",
+    "order_to_invoice",
+    "contact_sync",
+    "memberships",
+    "booking_making",
+    "booking_season",
+)
 """Words in the names of the flows' tests that go to one worker; the others go to another, with its own Prefect server."""
 
 

@@ -20,6 +20,8 @@ from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from decisions.order_report import OrderLine, OrderReport
     from models.booking import Funnel
     from store import Books
@@ -100,15 +102,26 @@ def referrals(
     elif as_json:
         talk.print_json({"shop": shop, "referrals": rows, "funnels": [asdict(one) for one in funnels]})
     elif rows:
-        shown = talk.table("", *(f"{name}!" for name in rows[0]))
-        for row in rows:
-            talk.add(shown, *row.values())
-        talk.out().print(shown)
+        talk.out().print(_referral_table(rows))
     if not as_json:
         for one in funnels:
             talk.out().print(f"Campaign {one.campaign_id}, {in_words(one)}.")
         if not funnels:
             talk.out().print("Nobody has signed up yet.")
+
+
+def _referral_table(rows: list[dict[str, Any]]) -> Table:
+    """Return what fits a screen: numbers with their statuses."""
+    shown = talk.table("", "Campaign!", "Person!", "Stage!", "Booking", "Job", "Qualified", "Why")
+    for row in rows:
+        booking = f"{row['booking']} {row['booking status']}"
+        jobs = zip(row["job"].split(", "), row["job status"].split(", "), strict=True)
+        job = ", ".join(f"{number} {status}" for number, status in jobs)
+        qualified = ", ".join(filter(None, (row["qualified"], row["reward"] and f"reward {row['reward']}")))
+        talk.add(
+            shown, row["campaign"], f"{row['kind']} {row['person']}", row["stage"], booking, job, qualified, row["why"]
+        )
+    return shown
 
 
 async def _referrals(books: Books, shop: str, campaign: int | None) -> tuple[list[dict[str, Any]], list[Funnel]]:

@@ -517,7 +517,7 @@ WRITES: dict[str, Callable[[ReferralFactory], Awaitable[Any]]] = {
 READS: dict[str, Callable[[ReferralFactory], Awaitable[Any]]] = {
     "users": pages,
     "a search": lambda rf: rf.find_user(1001, "dana@example.com"),
-    "a campaign's users": lambda rf: found_in(rf),
+    "a campaign's users": found_in,
     "a user": lambda rf: rf.get_user(7),
     "a user by code": lambda rf: rf.get_user_by_code("Qr000007"),
     "campaigns": lambda rf: rf.list_campaigns(),

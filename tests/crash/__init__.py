@@ -25,4 +25,6 @@ pass and the one after it are the plain command.
 - `test_store_orders.py`: one store order that takes every kind of write, killed before and after each, and at reads; every
   answer lost; two workers at once. `sales.py` has its calls, and what must stand in ServiceTitan in the end.
 - `test_samples_at_random.py`: the contract's sample orders, five times each, in random order, killed at random calls.
+- `test_referrals.py`: referred people, from the sign-up to the qualification, killed at every write, read and row; lost and
+  refused answers; two workers at once; and a season of 200 people, killed twenty times. `referrals.py` has the rest.
 """

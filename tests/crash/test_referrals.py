@@ -198,8 +198,8 @@ def test_every_first_answer_is_lost_or_refused(play: Play, clean: dict[str, Any]
         play.do(act)
         for fault in faults:
             play.house.sandbox.post("/faults", {"match": WRITTEN_AFTER[act], **fault})
-        play.house.sandbox.post("/faults", {"match": "GET *", "kind": "rate_limit", "retry_after": 1, "times": 2})
-        play.house.sandbox.post("/faults", {"match": "GET *", "kind": "status", "status": 500, "skip": 3})
+        play.house.sandbox.post("/faults", {"match": "GET /*", "kind": "rate_limit", "retry_after": 1, "times": 2})
+        play.house.sandbox.post("/faults", {"match": "GET /*", "kind": "status", "status": 500, "skip": 3})
         until_nothing_fails(play.house)
         struck = [fault["fired"] for fault in play.house.sandbox.get("/faults")["faults"]]
         assert all(struck[:3]), struck

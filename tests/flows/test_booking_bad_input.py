@@ -10,7 +10,7 @@ import pytest
 from models.booking import ReferralStage
 from models.errors import SettingsError
 from models.shop import Shop
-from sandbox.app import World
+from sandbox.world import World
 from tasks.held import retry
 from tests.flows.referral_run import LEADS, PROVIDER, REFERRERS, Program, a_campaign, outcomes, referral_shop, run
 from tests.tasks.conftest import Counter, counter
@@ -146,12 +146,18 @@ async def test_a_colliding_external_id_can_be_mended(counter: Counter) -> None:
     counter.use(referral_shop(a_campaign(leads=shared)))
     program = Program(counter)
     friend = await program.referrer("robin@example.com")
-    first, second = [
-        await program.lead(friend["code"], f"{name}@example.com", meta={"Phone": "205-555-0101"})
-        for name in ("lee", "ann")
-    ]
+    leads = {
+        f"lead {lead['id']}": lead
+        for lead in [
+            await program.lead(friend["code"], f"{name}@example.com", meta={"Phone": "205-555-0101"})
+            for name in ("lee", "ann")
+        ]
+    }
     await run()
-    assert f"Lead {first['id']} has the same external id" in (await program.held())[f"lead {second['id']}"]
+    [(record, why)] = (await program.held()).items()
+    second = leads.pop(record)
+    [first] = leads.values()
+    assert f"Lead {first['id']} has the same external id" in why
     counter.use(referral_shop(a_campaign()))
     await retry_all(counter)
     await run()
@@ -302,6 +308,51 @@ async def test_a_booking_that_could_not_be_looked_at_is_looked_at_again(counter:
     assert await program.held() == {}
 
 
+@pytest.mark.parametrize(
+    ("call", "record"),
+    [
+        pytest.param("GET /servicetitan/crm/v2/tenant/1234567/export/customers", "contacts", id="contacts"),
+        pytest.param("GET /referral-factory/api/v2/campaigns/1001", "campaign 1001", id="the campaign"),
+        pytest.param("GET /servicetitan/jpm/v2/tenant/1234567/job-types", "campaign 1001", id="a list the map names"),
+    ],
+)
+async def test_what_the_app_may_not_read_keeps_new_people_waiting_and_nothing_else(
+    counter: Counter, call: str, record: str
+) -> None:
+    """RF-46, RF-52: nobody is booked unrecognised or half; who is booked is followed and qualified all the same."""
+    changes = {"qualify_when": "job", "defaults": {"is_first_time_client": "yes", "job_type": "Filter Order"}}
+    counter.use(referral_shop(a_campaign(leads=changes)))
+    program = Program(counter)
+    friend = await program.referrer("robin@example.com")
+    first = await program.lead(friend["code"], "lee@example.com")
+    await run()
+    await program.job_of(first)
+    second = await program.lead(friend["code"], "ann@example.com")
+    await counter.tell("/faults", match=call, kind="status", status=403, times=None)
+    report = await run()
+    assert outcomes(report) == {record: "held", f"lead {first['id']}": "qualified"}
+    await counter.people.delete("/_sandbox/faults")
+    await run()
+    assert (await program.booking_of(second))["status"] == "New"
+    assert await program.held() == {}
+
+
+async def test_rewards_that_cannot_be_read_are_told_and_keep_nobody(counter: Counter) -> None:
+    """RF-45: the lead is qualified all the same, and the table is shown."""
+    counter.use(referral_shop(BY_JOB))
+    program = Program(counter)
+    friend = await program.referrer("robin@example.com")
+    lead = await program.lead(friend["code"], "lee@example.com")
+    await run()
+    await program.job_of(lead)
+    due = "GET /referral-factory/api/v2/rewards/due/commission"
+    await counter.tell("/faults", match=due, kind="status", status=404, times=1)
+    report = await run()
+    assert outcomes(report) == {f"lead {lead['id']}": "qualified", "rewards": "held"}
+    await run()
+    assert ((await program.row(lead)).reward, await program.held()) == ("due", {})
+
+
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 async def test_more_people_than_a_page_holds_are_all_found_whatever_the_order(counter: Counter, order: str) -> None:
     """RF-41: 320 people; whoever signs up or is deleted while the list is read shifts the rows: none is left out."""
@@ -352,7 +403,7 @@ def test_unknown_names_in_the_map_are_no_shop_file() -> None:
         ({"map": {**LEADS["map"], "sumary": "x"}}, "did you mean summary"),  # type: ignore[dict-item]
         ({"map": {**LEADS["map"], "name": "lead.fullname"}}, "did you mean lead.full_name"),  # type: ignore[dict-item]
         ({"map": {**LEADS["map"], "external_id": "Referral"}}, "each person's own"),  # type: ignore[dict-item]
-        ({"defaults": {"is_first_time_client": "maybe"}}, "yes, no, derive"),
+        ({"defaults": {"is_first_time_client": "maybe"}}, "write yes, no or derive"),
         ({"defaults": {}}, "is_first_time_client is mandatory"),
     ):
         with pytest.raises(SettingsError, match=words):

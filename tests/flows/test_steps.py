@@ -55,7 +55,7 @@ async def test_a_pass_has_its_tags_alone_and_its_steps_leave_nothing_behind(monk
     SEEN.clear()
     report = await run_process("probe", "demo", ["shop:demo", "process:probe"])
     assert report.process == "probe"
-    assert SEEN == [(f"demo: look at CC-{number}", (), 0) for number in range(5)]
+    assert [(f"demo: look at CC-{number}", (), 0) for number in range(5)] == SEEN
     async with get_client() as client:
         (run,) = [one for one in await client.read_flow_runs() if "process:probe" in one.tags]
     assert sorted(run.tags) == ["process:probe", "shop:demo"]

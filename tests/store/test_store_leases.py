@@ -33,6 +33,47 @@ async def test_one_holds_and_the_other_gives_way(books: Books) -> None:
     assert await books.leases.holder("job 1") is None
 
 
+async def test_several_are_held_together_or_not_at_all(books: Books) -> None:
+    async with books.leases.hold("e-mail", "phone") as lease:
+        assert lease.keys == ("e-mail", "phone")
+        for keys in (("phone", "address"), ("address", "e-mail"), ("phone",)):
+            with pytest.raises(BusyError):
+                async with books.leases.hold(*keys):
+                    pytest.fail("two hold one lease")
+        assert await books.leases.holder("address") is None
+        async with books.leases.hold("address"):
+            pass
+    async with books.leases.hold("phone", "address", "e-mail"):
+        assert await books.leases.holder("address") is not None
+    assert await books.leases.holder("phone") is None
+
+
+async def test_those_that_share_keys_take_turns_whatever_their_order(books: Books) -> None:
+    holding: set[str] = set()
+
+    async def work(*keys: str) -> None:
+        async with books.leases.hold(*keys, wait_s=30):
+            assert not holding & set(keys)
+            holding.update(keys)
+            await asyncio.sleep(0.01)
+            holding.difference_update(keys)
+
+    await asyncio.gather(*(work(*pair) for pair in [("a", "b"), ("b", "a"), ("b", "c"), ("c", "a"), ("a",), ()]))
+
+
+async def test_a_key_whose_holder_is_gone_is_taken_over_with_a_free_one(books: Books, clock: Clock) -> None:
+    elsewhere = Owner("another-host", "b", "p", 1, 1.0).claim()
+    row = LeaseRow(key="left", owner=elsewhere, expires_at=clock() + timedelta(seconds=1))
+    await books.store.run(lambda session: session.add(row))
+    with pytest.raises(BusyError):
+        async with books.leases.hold("free", "left"):
+            pytest.fail("taken too early")
+    assert await books.leases.holder("free") is None
+    clock.forward(seconds=2)
+    async with books.leases.hold("free", "left"):
+        assert await books.leases.holder("left") not in {None, elsewhere}
+
+
 async def test_the_other_may_wait(books: Books) -> None:
     order: list[str] = []
 

@@ -222,6 +222,24 @@ async def test_two_campaigns_do_not_both_book_one_email(
     assert (rival and rival.user_id) == (number if is_rival else None)
 
 
+async def test_an_external_id_is_one_persons(books: Books) -> None:
+    """RF-41, RF-D4: a booking under it would be taken for another person's."""
+    await take_in(books, person(1), person(2), person(3, 1002))
+    await take_in(books, person(9), shop="other")
+    await books.referred.update("demo", 3, external_id="Ref-1", stage=ReferralStage.QUALIFIED)
+    await books.referred.update("other", 9, external_id="Ref-2")
+
+    async def other(number: int, external_id: str) -> int | None:
+        row = await the_row(books, number)
+        found = await books.store.run(lambda session: books.referred.with_external_id_in(session, row, external_id))
+        return found.user_id if found else None
+
+    assert await other(1, "Ref-1") == 3
+    assert await other(3, "Ref-1") is None, "its own"
+    assert await other(1, "Ref-2") is None, "another shop's"
+    assert await other(1, "ref-1") is None
+
+
 async def test_who_is_held_is_found_in_the_callers_transaction(books: Books) -> None:
     await take_in(books, person(1), person(2))
     await books.referred.update("demo", 2, stage=ReferralStage.HELD)

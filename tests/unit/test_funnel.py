@@ -22,7 +22,9 @@ REFERRERS = Funnel(1001, UserKind.REFERRER, signed_up=4, booked=3, jobs=1)
     [
         pytest.param(LEADS, "leads: 12 signed up, 11 booked, 7 became jobs, 5 qualified, 2 rewards due, 3 issued",
                      id="leads"),
-        pytest.param(REFERRERS, "referrers: 4 signed up, 3 booked, 1 became jobs", id="referrers qualify nobody"),
+        pytest.param(Funnel(1001, UserKind.LEAD, signed_up=1, booked=1, jobs=1, qualified=1, rewards_due=1),
+                     "leads: 1 signed up, 1 booked, 1 became a job, 1 qualified, 1 reward due, 0 issued", id="one"),
+        pytest.param(REFERRERS, "referrers: 4 signed up, 3 booked, 1 became a job", id="referrers qualify nobody"),
         pytest.param(Funnel(1001, UserKind.LEAD), "leads: 0 signed up, 0 booked, 0 became jobs, 0 qualified, "
                      "0 rewards due, 0 issued", id="nobody"),
         pytest.param(Funnel(1001, UserKind.REFERRER, signed_up=9, booked=4, dismissed=1, held=2, ignored=3),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from decisions.qualification import Never, NotYet, Qualify, judge, needs_history, seen_job, stage_of, status_of
@@ -149,6 +150,7 @@ SEEN = st.tuples(
 )
 
 
+@effort(deadline=None)
 @given(st.lists(SEEN, min_size=1, max_size=8))
 def test_a_status_once_seen_is_never_forgotten(looks: list[tuple[str, bool, list[str]]]) -> None:
     """RF-43, RF-D5: whatever follows, and each is kept once; what qualified goes on qualifying."""

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from decisions.rewards import Rewards, reward_state
@@ -41,6 +42,7 @@ def test_rewards_are_laid_on_a_recipients_leads(
     assert states(leads, due, issued) == shown
 
 
+@effort(deadline=None)
 @given(
     st.lists(st.sampled_from([ROBIN, KIM, 3]), max_size=12),
     st.dictionaries(st.sampled_from([ROBIN, KIM, 3]), st.integers(0, 5)),

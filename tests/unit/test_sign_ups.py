@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from decisions.sign_ups import Tail, has_moved, is_all_known, is_since, next_tail, settings_for, with_kind
@@ -99,6 +100,7 @@ def test_nothing_kept_is_the_beginning(text: str | None) -> None:
     assert Tail.of(text) == Tail() == Tail(page=1, top=0)
 
 
+@effort(deadline=None)
 @given(st.integers(1, 10**6), st.integers(0, 2**63))
 def test_a_tail_is_kept_as_text(page: int, top: int) -> None:
     assert Tail.of(Tail(page, top).text()) == (page, top)
