@@ -222,7 +222,7 @@ def _lacks(name: str, settings: SignUpSettings) -> CannotBook:
 
 
 def _from(settings: SignUpSettings, name: str) -> str:
-    return settings.map.get(name) or settings.defaults.get(name, "") or "not mapped"
+    return " or ".join(_written(settings, name))
 
 
 def _summary(written: str, existing: Sequence[int]) -> str:

@@ -174,7 +174,7 @@ def _without_titles(words: Sequence[str]) -> list[str]:
 def _is_name(word: str) -> bool:
     """Tell titles, joints and words without a letter, such as emoji, from names."""
     bare = _bare(word)
-    return bare not in _TITLES and bare not in _JOINTS and any(sign.isalpha() for sign in word)
+    return bare not in _TITLES and bare not in _JOINTS and (word.isalpha() or any(sign.isalpha() for sign in word))
 
 
 def _bare(word: str) -> str:

@@ -25,6 +25,7 @@ from models.contact_sync import SkipReason, SyncCounts
 from models.errors import BusyError, ContractError, HeldError, RejectedError
 from models.referral_settings import CampaignSettings
 from models.report import RunReport
+from tasks.collecting import few_collections
 from tasks.contact_index import refresh_contact_index
 from tasks.contact_sync import PROCESS, Pace, PageDone, check_campaign, has_begun, once_cursor, read_mark, sync_page
 from tasks.house import House, open_house
@@ -49,10 +50,11 @@ async def contact_sync(shop: str) -> State[Any]:
         campaigns = [one for one in house.shop.need_referral_factory().campaigns if one.contact_sync.enabled]
         if await _may_run(house, report, campaigns):
             try:
-                # 1. What changed at customers and their contacts since the last pass.
-                await refresh_contact_index(shop, with_locations=False)
-                for campaign in campaigns:
-                    await _sync(house, campaign, report)
+                with few_collections():
+                    # 1. What changed at customers and their contacts since the last pass.
+                    await refresh_contact_index(shop, with_locations=False)
+                    for campaign in campaigns:
+                        await _sync(house, campaign, report)
             except AWAY as error:
                 await note_away(house, error)
                 report.add(error.vendor or "vendor", how_it_ended(error), str(error))

@@ -90,11 +90,7 @@ async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageD
         size = page_size(referral_settings(house).calls_per_minute)
         async with referral_calls(house, campaign_id, run) as calls:
             page = await _next_page(house, campaign_id, mapping, size)
-            if len(page.customers) < size:
-                # Who waits for a call under way would wait for ever: there is no page behind this one.
-                await calls.drain()
-                page = await _next_page(house, campaign_id, mapping, size)
-            is_full = len(page.customers) == size
+            is_full, some_are_open = len(page.customers) == size, calls.is_open
             drafts = [draft_of(customer, mapping) for customer in page.customers]
             decisions = await house.books.referrals.begin(shop, campaign_id, drafts, decide_sync, run=run)
             to_make = [one for one in decisions if isinstance(one, Create | Adopt | Update | Look)]
@@ -102,10 +98,12 @@ async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageD
             if not is_full:
                 await calls.drain()
             await _keep_mark(house, campaign_id, mapping, page.mark)
-            # What came of the calls may let some come again, to be done now. Whoever waits for a lost answer would
-            # come again for ever: that is the next sync's.
-            waiting = is_full or (to_make and await house.books.contact_index.waiting(shop, page.mark))
-            return PageDone(len(page.customers), is_last=not waiting, **calls.counted())
+            # Answers may let some come again, to be done now. Whoever waits for a lost one would come again for ever:
+            # that is the next sync's.
+            has_more = is_full or (
+                (to_make or some_are_open) and await house.books.contact_index.waiting(shop, page.mark)
+            )
+            return PageDone(len(page.customers), is_last=not has_more, **calls.counted())
 
 
 def page_size(calls_per_minute: float) -> int:

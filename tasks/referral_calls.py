@@ -76,6 +76,11 @@ class ReferralCalls:
             error, self._stopped_by = self._stopped_by, None
             raise error
 
+    @property
+    def is_open(self) -> bool:
+        """Calls are under way."""
+        return bool(self._workers)
+
     def counted(self) -> dict[str, int]:
         """Return what came of calls since the last time."""
         made, self.made = self.made, {}

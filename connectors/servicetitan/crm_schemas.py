@@ -21,18 +21,6 @@ class CustomersContact(CustomerContact):
     customer_id: int
 
 
-class ExportedContact(VendorModel):
-    """A row of the contacts feed, which alone tells of removed ones. `Crm.V2.ExportCustomerContactResponse`."""
-
-    id: int
-    customer_id: int
-    type: str
-    value: str = ""
-    preferences: ContactPreferences = ContactPreferences()
-    active: bool = True
-    modified_on: UtcTime
-
-
 class ExportedLocationContact(VendorModel):
     """A row of the feed of locations' contacts; whose the location is, it does not say.
 

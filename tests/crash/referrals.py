@@ -21,7 +21,7 @@ import httpx
 from sandbox import contractor_commerce, referral_factory
 from store import Books
 from tests.crash.conftest import MakeHouse
-from tests.crash.house import PASS_S, CrashHouse, Run
+from tests.crash.house import CrashHouse, Run
 from tests.crash.vendors import wait_for
 from tests.flows.referral_run import LEADS, REFERRERS
 from tests.flows.season import BY_HAND, BY_JOB, BY_STATUS, Person, Season
@@ -179,16 +179,14 @@ def _is_locked(house: CrashHouse) -> bool:
 
 def kill_at_random(house: CrashHouse, chance: random.Random, most_calls: int) -> bool:
     """Run a pass, and kill it at a call, or some time after its first. Returns whether it was still at work then."""
-    moment_s = None
+    moment_s = chance.uniform(0.0, 3.0)
     if chance.random() < 0.5:
-        moment_s = chance.uniform(0.0, 3.0)
-    else:
         kind = chance.choice(("stall_before", "stall_after"))
         house.sandbox.arm(chance.choice(CALLS), kind, chance.randrange(most_calls))
     before = calls(house)
     run: Run = house.start_pass(PROCESS)
     wait_for("the pass to begin", lambda: run.worker.is_over or calls(house) > before)
-    until = time.monotonic() + (PASS_S if moment_s is None else moment_s)
+    until = time.monotonic() + moment_s
     while time.monotonic() < until and not run.worker.is_over and not house.sandbox.is_stalling():
         time.sleep(0.01)
     was_at_work = not run.worker.is_over

@@ -17,6 +17,7 @@ from deployments.hooks.app import build_app
 from models.booking import ReferralStage
 from models.settings import HouseSettings
 from store import Books
+from tests.contracts.specs import spec_validator
 from tests.deployments.hook_doubles import Prefect, a_starter, until
 from tests.flows.referral_run import run
 from tests.flows.season import BY_JOB, BY_STATUS, CAMPAIGNS, FANS, PATHS, Season
@@ -215,7 +216,7 @@ async def check_books(season: Season) -> None:
 
 
 async def check_requests(counter: Counter) -> None:
-    """Nothing was written but bookings and qualifications."""
+    """Nothing was written but bookings and qualifications, and each is valid against its vendor's contract."""
     counts = (await counter.people.get("/_sandbox/counts")).json()
     writes = {call for call in counts if not call.startswith("GET") and "/connect/token" not in call}
     assert writes == {
@@ -223,3 +224,11 @@ async def check_requests(counter: Counter) -> None:
         "PUT /referral-factory/api/v2/users/qualification",
         "POST /referral-factory/api/v2/users/search",
     }
+    schemas = {
+        "POST": spec_validator("crm-v2", "POST", "/booking-provider/{booking_provider}/bookings", kind="request"),
+        "PUT": spec_validator("referral_factory/openapi", "PUT", "/users/qualification", kind="request"),
+    }
+    rows = (await counter.people.get("/_sandbox/requests")).json()["requests"]
+    for row in rows:
+        if row["method"] == "PUT" or (row["path"].endswith("/bookings") and row["method"] == "POST"):
+            schemas[row["method"]].validate(row["body"])

@@ -196,6 +196,12 @@ def test_who_lacks_what_is_mandatory_is_not_booked_and_it_is_said_what(
     assert not re.search(r"lee@|\bLee\b|Oak", said, re.IGNORECASE)
 
 
+def test_a_person_for_whom_the_default_has_nothing_either_is_told_of_both() -> None:
+    """RF-53, RF-54."""
+    settings = with_defaults({"name": "lead.meta.Nickname"}, name="lead.meta.Called")
+    assert refused(settings, party()).field == "map.name: lead.meta.Called or lead.meta.Nickname"
+
+
 def test_a_default_is_used_where_the_map_gives_nothing_and_only_there() -> None:
     """RF-54, RF-63: nothing mapped, or nothing there for this person."""
     defaults = {"name": "A friend", "phone": "205-555-0199", "summary": "Referred by {referrer.first_name}"}
