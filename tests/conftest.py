@@ -6,6 +6,11 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: how long an example takes is measured in benchmarks/, not here.
+settings.register_profile("truckroll", deadline=None)
+settings.load_profile("truckroll")
 
 os.environ.setdefault("PREFECT_HOME", tempfile.mkdtemp(prefix="truckroll-prefect-"))
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
