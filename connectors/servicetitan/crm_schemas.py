@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from connectors.servicetitan.external import ExternalDatum, NewExternalData
-from connectors.servicetitan.schemas import ContactPreferences, CustomerContact
+from connectors.servicetitan.schemas import CustomerContact
 from connectors.wire import RequestModel, UtcTime, VendorModel
 
 ContactType = Literal["Phone", "Email", "Fax", "MobilePhone"]
