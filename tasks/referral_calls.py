@@ -39,7 +39,7 @@ IN_FLIGHT = 64
 The vendor's limit bounds them."""
 
 KEPT_EVERY = 100
-"""Results kept together: so many answers at most are looked for again after a kill."""
+"""Results kept together, more where they come faster than the store takes them: after a kill they are looked for."""
 
 
 @dataclass
@@ -54,6 +54,7 @@ class ReferralCalls:
     _workers: set[asyncio.Task[None]] = field(default_factory=set)
     _all_taken: asyncio.Event = field(default_factory=asyncio.Event)
     _outcomes: list[Outcome] = field(default_factory=list)
+    _is_keeping: bool = False
     _stopped_by: Exception | None = None
 
     async def take(self, calls: Iterable[Call]) -> None:
@@ -99,7 +100,7 @@ class ReferralCalls:
                 if not self._waiting:
                     self._all_taken.set()
                 await self._make(call)
-                if len(self._outcomes) >= KEPT_EVERY:
+                if len(self._outcomes) >= KEPT_EVERY and not self._is_keeping:
                     await self._keep()
         except Exception as error:  # noqa: BLE001  the store's, or a fault of ours: whoever waits for us must hear of it
             self._stopped_by = error
@@ -131,7 +132,11 @@ class ReferralCalls:
 
     async def _keep(self) -> None:
         kept, self._outcomes = self._outcomes, []
-        await self.house.books.referrals.finish(self.house.shop.name, self.campaign_id, kept)
+        self._is_keeping = True
+        try:
+            await self.house.books.referrals.finish(self.house.shop.name, self.campaign_id, kept)
+        finally:
+            self._is_keeping = False
 
 
 def _kind(outcome: Outcome) -> str:

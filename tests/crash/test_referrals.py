@@ -288,9 +288,10 @@ def test_a_season_with_the_worker_killed_twenty_times(make_house: MakeHouse, pea
 
 def kill_through(house: CrashHouse, chance: random.Random, kills: int) -> int:
     """Let passes be killed at work, so many times; those that end before they are killed do not count."""
-    killed = 0
-    for _ in range(4 * kills):
-        killed += referrals.kill_at_random(house, chance, most_calls=MOST_CALLS)
-        if killed == kills:
-            break
+    killed, longest_s = 0, 3.0
+    while killed < kills:
+        if referrals.kill_at_random(house, chance, most_calls=MOST_CALLS, longest_s=longest_s):
+            killed += 1
+        else:
+            longest_s /= 2
     return killed
