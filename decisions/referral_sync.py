@@ -33,8 +33,9 @@ TAKEN_FIX: Final = (
 )
 REFUSED_FIX: Final = "Correct the e-mail or the name in ServiceTitan."
 FULL_FIX: Final = (
-    "Look in Referral Factory whether the plan's users are used up, and take a bigger plan; or leave customers out. "
-    "The next pass goes on where this one stopped, and who has a link keeps it."
+    "Look in Referral Factory whether the campaign is paused or over, and whether the plan's users are used up: then "
+    "take a bigger plan, or leave customers out. The next pass goes on where this one stopped, and who has a link "
+    "keeps it."
 )
 CLOSED_FIX: Final = (
     "Look at the campaign in Referral Factory: is it paused, or over? The next pass goes on where this one stopped."

@@ -226,7 +226,8 @@ class LeasedLimiter:
             f"{self._vendor} said twice within a day that more calls came from this token than it allows; Truckroll "
             f"sends {self._per_minute:g} a minute at most. It blocks an address that goes over more than three times, "
             f"for days: nothing more is sent until {self._moment(pause_s)}.",
-            "Find what else uses this token or this address, or lower calls_per_minute in the shop file.",
+            "Find what else uses this token or this address, or lower calls_per_minute in the shop file; then "
+            "`truckroll connect` of this vendor lets calls go again at once.",
             self._vendor,
             retry_after_s=pause_s,
         )

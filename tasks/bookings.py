@@ -238,8 +238,9 @@ async def _refuse_rival(house: House, row: ReferredRow) -> None:
     rival = await house.books.referred.rival(row)
     if rival is not None:
         what = f"booking {rival.booking}" if rival.booking else "the booking is about to be made"
+        who = f"{'lead' if rival.kind == UserKind.LEAD else 'referrer'} {rival.user_id}"
         raise HeldError(
-            f"Campaign {rival.campaign_id} has the same e-mail as lead {rival.user_id} ({what}).",
+            f"Campaign {rival.campaign_id} has the same e-mail as {who} ({what}).",
             "The same person would be booked, and perhaps rewarded, twice. If that is meant, `truckroll held retry`.",
             "email",
         )

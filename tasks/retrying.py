@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.errors import AmbiguousWriteError, BusyError, TransientError
+from models.errors import AmbiguousWriteError, BusyError, LimitOverrunError, TransientError
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -15,10 +15,13 @@ RETRY_DELAYS_S: list[float] = [1, 5, 15]
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
-    """Repeat what decided nothing: nothing was written, so writing again is safe."""
-    return isinstance(state.data, TransientError)
+    """Repeat what decided nothing: nothing was written, so writing again is safe.
+
+    Not where no call goes out for hours: that is told at once.
+    """
+    return isinstance(state.data, TransientError) and not isinstance(state.data, LimitOverrunError)
 
 
-def is_unsettled(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001
+def is_unsettled(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Also repeat after a lost answer: only for steps that look before they write again."""
-    return isinstance(state.data, TransientError | AmbiguousWriteError | BusyError)
+    return is_transient(task, run, state) or isinstance(state.data, AmbiguousWriteError | BusyError)

@@ -37,6 +37,8 @@ _KINDS: Final = {
 MOST_FIELDS: Final = 200
 _CODE: Final = re.compile(r"[^\s@/?#]{1,100}")
 """A code is the tail of a link, eight letters in the vendor's samples. An e-mail under that name is not kept."""
+_NO_CODES: Final = frozenset({"search", "qualification", ".", ".."})
+"""`/users/` and one of these is another address of the program, and nobody's [spec: openapi.yaml, paths]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _read(told: Mapping[str, Any], settings: ReferralFactorySettings) -> Referra
     if campaign_id is not None and all(campaign_id != one.id for one in settings.campaigns):
         return Refusal(422, "The delivery names a campaign that the shop file does not have.")
     code, user_id = _text(told, names.code), _id(_text(told, names.id))
-    if code and not (_CODE.fullmatch(code) and code.isprintable()):
+    if code and not (_CODE.fullmatch(code) and code.isprintable() and code not in _NO_CODES):
         return Refusal(400, f"The field {names.code} holds no code.")
     if not code and user_id is None:
         return Refusal(400, f"The delivery names nobody: tick the user's code, and call it {_asked_for(names)}.")

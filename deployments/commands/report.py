@@ -16,6 +16,7 @@ from decisions.words import money
 from deployments import talk
 from deployments.commands.common import AsJson, iso, short, usage, with_books
 from models.base import utc_now
+from models.errors import SettingsError
 from models.settings import HouseSettings
 from models.shop import Shop, load_shop
 
@@ -72,8 +73,10 @@ def links(
     as_json: AsJson = False,
 ) -> None:
     """Show every customer's referral link in a campaign, or who has none and why."""
-    load_shop(shop, HouseSettings().shops)
+    found = load_shop(shop, HouseSettings().shops)
     rows = with_books(lambda books: _skipped(books, shop, campaign) if skipped else _links(books, shop, campaign))
+    if not rows:
+        _need_campaign(found, campaign)
     if csv is not None:
         _write_rows(rows, csv)
     elif as_json:
@@ -122,6 +125,14 @@ def _referral_table(rows: list[dict[str, Any]]) -> Table:
             shown, row["campaign"], f"{row['kind']} {row['person']}", row["stage"], booking, job, qualified, row["why"]
         )
     return shown
+
+
+def _need_campaign(shop: Shop, campaign: int) -> None:
+    """Raise SettingsError where the shop file does not have the campaign: a slip of the finger is no empty list."""
+    known = [one.id for one in shop.need_referral_factory().campaigns]
+    if campaign not in known:
+        there = f"There are {', '.join(map(str, known))}." if known else "There is none in its file."
+        raise SettingsError(f"Shop {shop.name} has no campaign {campaign}.", there)
 
 
 async def _referrals(books: Books, shop: str, campaign: int | None) -> tuple[list[dict[str, Any]], list[Funnel]]:

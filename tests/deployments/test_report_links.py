@@ -93,6 +93,15 @@ def test_links_are_written_to_a_file(held: int, tmp_path: Path) -> None:
         assert [row["link"].rpartition("/")[2] for row in csv.DictReader(opened)] == ["code1", "code2"]
 
 
+def test_a_campaign_that_the_shop_file_lacks_is_refused_and_no_empty_list(held: int) -> None:
+    """A slip of the finger: what there is, is named. One of the file without links yet is an empty list."""
+    del held
+    result = CliRunner().invoke(app, ["report", "links", "--shop", "demo", "--campaign", "4711"])
+    assert result.exit_code == 2
+    assert "has no campaign 4711" in result.stderr
+    assert "1001" in result.stderr
+
+
 def test_a_retry_lets_all_that_was_refused_be_sent_once_more(held: int) -> None:
     """The program's refusals and ServiceTitan's, with one word for each campaign."""
     assert "2 customers will be tried again" in say("held", "retry", str(held)).stdout

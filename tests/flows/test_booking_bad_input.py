@@ -201,6 +201,20 @@ async def test_one_email_in_two_campaigns_is_booked_once_until_a_person_says_so(
     assert await program.held() == {}
 
 
+async def test_a_lead_who_is_booked_as_a_referrer_elsewhere_is_held_and_told_as_what(counter: Counter) -> None:
+    """RF-41, RF-58: who signed up by the join link of one campaign, and is a friend's lead in another."""
+    await counter.tell("/referral-factory/campaigns/1002", status="launched")
+    counter.use(referral_shop(a_campaign(referrers=REFERRERS), a_campaign(1002)))
+    program = Program(counter)
+    own = await program.referrer("robin@example.com")
+    friend = await program.referrer("friend@example.com", campaign=1002)
+    lead = await program.lead(friend["code"], "Robin@example.com")
+    await run()
+    assert {one["externalId"] for one in await program.bookings()} == {own["code"]}
+    told = (await program.held())[f"lead {lead['id']}"]
+    assert f"Campaign 1001 has the same e-mail as referrer {own['id']} (booking " in told
+
+
 async def test_a_campaign_that_is_deleted_in_the_program_stops_no_other(counter: Counter) -> None:
     """RF-9, RF-27: its waiting people are held with it, its won leads are told, the other campaign goes on."""
     await counter.tell("/referral-factory/campaigns/1002", status="launched")

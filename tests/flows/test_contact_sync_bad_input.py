@@ -167,6 +167,7 @@ async def test_a_full_plan_is_told_and_who_has_a_link_keeps_it(counter: Counter)
     words = (await held(counter))["campaign 1001"]
     assert "Your plan's limit of 15 users is reached" in words
     assert "plan" in words.rpartition("reached")[2], "and what to do"
+    assert "paused" in words, "the vendor says with the same status that a campaign takes nobody"
     kept = await counter.books.referrals.links("demo", 1001)
     assert len({one.url for one in kept}) == 15
     await counter.tell("/referral-factory/switches", plan_users=None)

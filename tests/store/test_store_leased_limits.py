@@ -198,8 +198,9 @@ async def test_the_second_overrun_ends_it_for_every_process_and_names_the_rule(
     with pytest.raises(LimitOverrunError):
         await told.overrun(RateLimitedError())  # one that was under way
     for limiter in (told, other, open_limiter()):
-        with pytest.raises(LimitOverrunError, match="calls_per_minute"):
+        with pytest.raises(LimitOverrunError, match="calls_per_minute") as ended:
             await limiter.acquire()
+        assert "`truckroll connect`" in ended.value.fix, "and what lets calls go again"
     seconds.at += 24 * 3600 + 1
     await told.acquire()
     await told.overrun(RateLimitedError(retry_after_s=1))  # counts as a first again
