@@ -54,8 +54,8 @@ _WORD_FIELDS: Final = ("errorMessage", "message", "reason", "error")
 
 _PERSONAL: Final = frozenset(
     {
-        "name", "address1", "address2", "street", "unit", "city", "zip", "email", "text", "memo", "summary",
-        "specialinstructions", "reference", "value", "phone", "searchtext", "externaldatavalues",
+        "name", "first_name", "address1", "address2", "street", "unit", "city", "zip", "email", "text", "memo",
+        "summary", "specialinstructions", "reference", "value", "phone", "searchtext", "externaldatavalues",
     }
 )  # fmt: skip
 """Fields of our own requests and filters that may hold a customer's data; vendors like to quote what they refuse."""
@@ -262,7 +262,9 @@ def _rejected_fix(status: int) -> str:
 
 def _without_private(words: str, private: tuple[str, ...]) -> str:
     for value in private:
-        words = re.sub(re.escape(value), "[...]", words, flags=re.IGNORECASE)
+        # A first name is no part of a longer word: Ann, and "cannot".
+        pattern = rf"\b{value}\b" if value.isalpha() else re.escape(value)
+        words = re.sub(pattern, "[...]", words, flags=re.IGNORECASE)
     return _EMAIL.sub("[e-mail]", words)
 
 

@@ -37,7 +37,7 @@ from connectors.errors import (
     unreadable,
 )
 from connectors.limits import CountingLimiter, Gated, Limiter, Turn
-from connectors.tokens import KeyAuth, TokenAuth, named
+from connectors.tokens import KeyAuth, TokenAuth, named, secret_values
 from connectors.wire import decode, encode, parse_json
 from models.errors import SettingsError
 from models.section import Secret
@@ -105,7 +105,10 @@ class VendorHttp:
         is_missing: Callable[[int, Any], bool] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`secrets` are named when the vendor refuses them. `transport` replaces the network (tests)."""
+        """`secrets` are named when the vendor refuses them, and never quoted when it repeats them.
+
+        `transport` replaces the network (tests).
+        """
         if not base_url.startswith(("http://", "https://")):
             raise SettingsError(
                 f'The address of {vendor} is no web address: "{base_url}".', "Write api_url as http(s)://..."
@@ -115,6 +118,7 @@ class VendorHttp:
         self._limiter = limiter
         self._gate = limiter.gate if isinstance(limiter, Gated) else None
         self._credentials = " and ".join(named(secret) for secret in secrets)
+        self._private = secret_values(secrets)
         self._is_missing = is_missing
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -148,6 +152,7 @@ class VendorHttp:
             doing,
             is_write,
             self._credentials,
+            self._private,
             is_missing=None if is_write else self._is_missing,
             body=body,
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -17,8 +18,9 @@ import aiohttp
 import httpx
 from pydantic import Field
 
-from connectors.errors import Call, UnauthorizedError, VendorError, from_answer, from_exception, vendors_words
+from connectors.errors import Call, UnauthorizedError, VendorError, from_answer, from_exception
 from connectors.wire import VendorModel, decode, parse
+from models.errors import SettingsError
 from models.section import Secret
 
 REFRESH_EARLY_S = 60.0
@@ -26,6 +28,9 @@ REFRESH_EARLY_S = 60.0
 
 ASSUMED_LIFE_S = 600
 """When the vendor does not say how long a token lives."""
+
+SHORTEST_SECRET = 6
+"""Characters. A shorter one would be found in the middle of ordinary words."""
 
 
 class _TokenAnswer(VendorModel):
@@ -133,7 +138,8 @@ class TokenAuth:
     async def _fetch(self) -> Token:
         if self._client is None:
             raise RuntimeError("TokenAuth.attach was not called.")
-        call = Call(self._vendor, "fetching an access token", is_write=False)
+        private = secret_values((self._client_id, self._client_secret, *self._headers.values()))
+        call = Call(self._vendor, "fetching an access token", is_write=False, private=private)
         refusal: VendorError | None = None
         for way in self._ways:
             try:
@@ -150,7 +156,7 @@ class TokenAuth:
                 return self._store.put(self._key, answer.access_token, answer.expires_in)
             if response.status_code not in {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
                 raise failure
-            refusal = self._refused(response.status_code, vendors_words(body))
+            refusal = self._refused(response.status_code, failure.words)
         if refusal is None:
             raise RuntimeError("There is no way to ask for a token.")
         raise refusal
@@ -184,6 +190,15 @@ class KeyAuth:
     def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - a key has no successor
         """There is nothing to renew."""
         return False
+
+
+def secret_values(secrets: Iterable[Secret]) -> tuple[str, ...]:
+    """Return what may not be quoted when a vendor repeats it: the secrets that are set, longest first."""
+    values = set[str]()
+    for secret in secrets:
+        with suppress(SettingsError):
+            values.add(secret.reveal().strip())
+    return tuple(sorted((one for one in values if len(one) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
 def named(secret: Secret) -> str:

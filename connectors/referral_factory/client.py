@@ -284,7 +284,7 @@ class ReferralFactory:
         call = self._http.call(doing, is_write=False, body=body)
         first = {"per_page": PER_PAGE} if query is None else query
         page = parse(Page, await self._http.send(method, path, call, query=first, body=body), call)
-        before = ""
+        before = set[str]()
         while True:
             yield page
             link = page.links.next if page.links else None
@@ -293,9 +293,9 @@ class ReferralFactory:
             following = next_path(link, self._base_url)
             if following is None:
                 raise unreadable(call, "links.next (another address)")
-            if following == before:
+            if following in before:
                 raise unreadable(call, "links.next (the same again)")
-            before = following
+            before.add(following)
             page = parse(Page, await self._http.send(method, following, call, body=body), call)
 
 

@@ -188,6 +188,15 @@ def test_a_customers_data_from_our_request_is_not_quoted() -> None:
         assert private not in text.casefold()
 
 
+def test_a_first_name_is_not_quoted_and_cuts_no_word_in_two() -> None:
+    """Contact sync sends first names, and a refusal of one person is shown in Prefect's table."""
+    sent = {"campaign_id": 1001, "first_name": "Ann", "email": "ann@example.com", "notify": False}
+    call = Call("Referral Factory", "adding a user", is_write=True, body=sent)
+    error = from_answer(call, 422, {}, {"message": "ann (ann@example.com) cannot be added"})
+    assert error is not None
+    assert error.words == "[...] ([...]) cannot be added"
+
+
 def test_an_unreadable_answer_names_fields_and_warns_of_a_write() -> None:
     assert type(unreadable(READ, "id (missing)")) is ContractError
     assert "id (missing)" in str(unreadable(READ, "id (missing)"))

@@ -179,6 +179,20 @@ async def test_a_failing_token_endpoint_says_what_to_do_and_orders_nothing(
     assert order.call_count == 0
 
 
+async def test_a_secret_that_a_vendor_repeats_is_not_quoted(
+    st: ServiceTitan, marcone: Marcone, vendors: respx.MockRouter
+) -> None:
+    """Neither where a token is asked for, nor in any other call: errors are kept, and shown in Prefect."""
+    said = " and ".join(SECRETS[name] for name in ("ST_CLIENT_SECRET", "ST_APP_KEY", "MARCONE_CLIENT_SECRET"))
+    vendors.get(JOB).respond(403, json={"title": f"No: {said.upper()}"})
+    vendors["marcone_token"].mock(return_value=httpx.Response(400, json={"error": f"No: {said}"}))
+    for calling, ours in ((st.get_job(5), "ST_"), (marcone.get_order_status("1"), "MARCONE_")):
+        with pytest.raises(VendorError, match="No: ") as caught:
+            await calling
+        told = f"{caught.value} {caught.value!r} {caught.value.words}".casefold()
+        assert all(value not in told for name, value in SECRETS.items() if name.startswith(ours))
+
+
 def _give(reply: httpx.Response | Exception) -> httpx.Response:
     if isinstance(reply, Exception):
         raise type(reply)(str(reply))

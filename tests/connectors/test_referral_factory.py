@@ -451,6 +451,19 @@ async def test_a_search_follows_no_link_that_leads_astray(
     assert away.call_count == 0
 
 
+async def test_a_search_that_goes_round_in_a_circle_of_pages_ends(
+    rf: ReferralFactory, vendors: respx.MockRouter
+) -> None:
+    """RF-41: each link is another than the one before, and still nothing new comes."""
+    pages = [
+        rows_page(user_row(n), following=f"{SEARCH}?page={following}") for n, following in ((1, 2), (2, 3), (3, 2))
+    ]
+    search = vendors.post(SEARCH).mock(side_effect=[httpx.Response(200, json=one) for one in [*pages, *pages]])
+    with pytest.raises(ContractError, match=r"links\.next \(the same again\)"):
+        await found_in(rf)
+    assert search.call_count == 3
+
+
 async def test_a_page_of_a_search_is_asked_for_again(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
     """RF-41: it only reads, though it is a POST; what comes after a lost answer is the same page."""
     search = vendors.post(SEARCH).mock(
