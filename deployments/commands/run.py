@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 from typing import Annotated, Any
 
@@ -52,9 +51,11 @@ def _pass(process: str, shop: str) -> RunReport:
     load_shop(shop, HouseSettings().shops)
     use_server(Home.current(), say=talk.say)
     # Prefect reads its settings when it is imported: not before the server is known.
+    import uvloop
+
     from flows.running import run_process
 
-    return asyncio.run(run_process(process, shop, [f"shop:{shop}", f"process:{process}"]))
+    return uvloop.run(run_process(process, shop, [f"shop:{shop}", f"process:{process}"]))
 
 
 def _show(report: RunReport) -> None:
