@@ -100,6 +100,8 @@ def _there(client: Client | SettingsError | None, section: str) -> Client:
 
 @dataclass
 class _Opened:
+    loop: asyncio.AbstractEventLoop
+    """Held, so that no other loop can have its id."""
     house: House
     stack: AsyncExitStack
     users: int = 0
@@ -142,8 +144,8 @@ async def open_house(shop_name: str, *, moves_between: Sequence[Vendor] = ()) ->
     opened = _doors.opened.get(key)
     if opened is None:
         stack = AsyncExitStack()
-        opened = _Opened(await _build(read_settings(shop_name), stack), stack)
-        _doors.opened[key] = opened
+        house = await _build(read_settings(shop_name), stack)
+        opened = _doors.opened[key] = _Opened(asyncio.get_running_loop(), house, stack)
     opened.users += 1
     try:
         with between(moves_between) if moves_between else nullcontext():
@@ -151,7 +153,8 @@ async def open_house(shop_name: str, *, moves_between: Sequence[Vendor] = ()) ->
     finally:
         opened.users -= 1
         if not opened.users:
-            del _doors.opened[key]
+            if _doors.opened.get(key) is opened:
+                del _doors.opened[key]
             await opened.stack.aclose()
 
 

@@ -52,7 +52,7 @@ campaigns = [{", ".join(f"{{ id = {number} }}" for number in CAMPAIGNS)}]
 async def receiver(books: Books, folder: Path) -> AsyncIterator[int]:
     """Serve the real receiver over HTTP; passes are run by the test."""
     (folder / "demo.toml").write_text(SHOP, encoding="utf-8")
-    port = children.free_port(8720)
+    port = children.free_port(8920)
     settings = HouseSettings(shops=folder)
     app = build_app(books, settings, starter=a_starter(books, Prefect(), quiet_s=60))
     config = uvicorn.Config(app, host="127.0.0.1", port=port, access_log=False, log_level="warning", ws="none")

@@ -135,7 +135,14 @@ async def test_a_contact_sync_stops_in_the_middle_of_a_page(
     assert creates >= len(after) - len(users)
 
 
-@pytest.mark.parametrize(("vendor", "seen"), [("contractor_commerce", 6), ("servicetitan", 1), ("servicetitan", 12)])
+@pytest.mark.parametrize(
+    ("vendor", "seen"),
+    [
+        ("contractor_commerce", 6),
+        pytest.param("servicetitan", 1, marks=pytest.mark.slow),
+        pytest.param("servicetitan", 12, marks=pytest.mark.slow),
+    ],
+)
 async def test_an_order_pass_stops_in_the_middle_and_goes_on_when_connected(
     guarded: Counter, trial: House, vendor: Vendor, seen: int
 ) -> None:
