@@ -138,9 +138,9 @@ async def _pass(desk: Desk) -> None:
     await _follow(desk)
     await note_heard(shop, desk.began.isoformat())
     # 4. Leads whose booking was won are qualified, once.
-    was_qualified = await _qualify_due(desk)
+    await _qualify_due(desk)
     # 5. What the program says of their rewards.
-    if was_qualified or await rewards_are_due_for_reading(desk.house):
+    if await rewards_are_due_for_reading(desk.house):
         await _hold_or_release(desk, "rewards", read_rewards(shop))
     # 6. Everybody, and how far they are, to be read.
     await _show(desk)
@@ -315,14 +315,13 @@ async def _held_looks(desk: Desk) -> list[HeldRow]:
     return [entry for entry in entries if entry.record.endswith(ITS_BOOKING)]
 
 
-async def _qualify_due(desk: Desk) -> bool:
-    """Qualify every lead that has earned it. True when one was qualified now."""
-    house, after, done = desk.house, 0, False
+async def _qualify_due(desk: Desk) -> None:
+    """Qualify every lead that has earned it, several at a time."""
+    house, after = desk.house, 0
     while page := await house.books.referred.to_qualify(house.shop.name, after=after):
         after = page[-1].user_id
         for start in range(0, len(page), AT_ONCE):
-            done = any(await _together(_qualify(desk, row) for row in page[start : start + AT_ONCE])) or done
-    return done
+            await _together(_qualify(desk, row) for row in page[start : start + AT_ONCE])
 
 
 async def _qualify(desk: Desk, row: ReferredRow) -> bool:

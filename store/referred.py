@@ -115,9 +115,11 @@ class Referred:
         statement = statement.order_by(col(ReferredRow.user_id)).limit(limit)
         return await self._store.read(lambda session: session.scalars(statement).all())
 
-    async def has_reward_open(self, shop: str) -> bool:
-        """Tell whether a qualified lead's reward is not known to be issued."""
+    async def has_reward_open(self, shop: str, *, since: datetime | None = None) -> bool:
+        """Tell whether a qualified lead's reward is not known to be issued; with `since`, of one qualified since."""
         statement = _of(shop).where(col(ReferredRow.qualified_at).is_not(None), col(ReferredRow.reward) != "issued")
+        if since is not None:
+            statement = statement.where(col(ReferredRow.qualified_at) >= since)
         return await self._store.read(lambda session: session.scalars(statement.limit(1)).first() is not None)
 
     async def of_records(

@@ -92,7 +92,7 @@ class RewardsRead:
 async def read_rewards(shop: str) -> RewardsRead:
     """Note of each qualified lead whether its reward is due or issued (RF-45); nothing is issued here, ever."""
     async with open_house(shop) as house:
-        rewards = await _read(house)
+        began, rewards = utc_now(), await _read(house)
         done, after, places = RewardsRead(), 0, Counter[int]()
         while page := await house.books.referred.qualified(shop, after=after):
             after = page[-1].user_id
@@ -102,16 +102,20 @@ async def read_rewards(shop: str) -> RewardsRead:
                 if state != row.reward:
                     await house.books.referred.update(shop, row.user_id, reward=state)
                     done.changed += 1
-        await house.books.cursors.set_time(shop, _REWARDS, utc_now())
+        await house.books.cursors.set_time(shop, _REWARDS, began)
         return done
 
 
 async def rewards_are_due_for_reading(house: House) -> bool:
-    """Tell whether it is time to read the rewards again: one is not issued, and the last reading is a while ago."""
-    shop = house.shop.name
+    """Tell whether it is time to read the rewards again: somebody was qualified since, or one is open for a while.
+
+    The books say so, not this pass: the one that qualified somebody may have been killed before it read.
+    """
+    shop, referred = house.shop.name, house.books.referred
     read_at = await house.books.cursors.get_time(shop, _REWARDS)
-    is_time = read_at is None or utc_now() - read_at >= REWARDS_EVERY
-    return is_time and await house.books.referred.has_reward_open(shop)
+    if read_at is None or utc_now() - read_at >= REWARDS_EVERY:
+        return await referred.has_reward_open(shop)
+    return await referred.has_reward_open(shop, since=read_at)
 
 
 async def _read(house: House) -> Rewards:

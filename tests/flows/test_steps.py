@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from prefect import flow, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.context import FlowRunContext, TaskRunContext
 
 from flows import running
@@ -57,5 +58,6 @@ async def test_a_pass_has_its_tags_alone_and_its_steps_leave_nothing_behind(monk
     assert report.process == "probe"
     assert [(f"demo: look at CC-{number}", (), 0) for number in range(5)] == SEEN
     async with get_client() as client:
-        (run,) = [one for one in await client.read_flow_runs() if "process:probe" in one.tags]
+        ours = FlowRunFilter(tags=FlowRunFilterTags(all_=["process:probe"]))
+        (run,) = await client.read_flow_runs(flow_run_filter=ours)
     assert sorted(run.tags) == ["process:probe", "shop:demo"]
