@@ -77,6 +77,7 @@ def test_one_order_after_server_runner_and_sandbox_were_killed_while_it_waited(d
     assert demo.truckroll("approvals", "show", question["id"])["status"] == "consumed"
 
 
+@pytest.mark.usefixtures("page")  # without a browser there is none
 def test_the_screenshots_are_kept(demo: RunningDemo) -> None:
     taken = sorted(picture.stem for picture in (demo.home / "screenshots").glob("*.png"))
     assert taken == ["1-suspended", "2-question", "3-refused-without-decision", "4-filled", "5-ordered"]
