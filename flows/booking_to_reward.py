@@ -57,6 +57,10 @@ VENDORS = ("Referral Factory", "ServiceTitan")
 AT_ONCE = 8
 """People booked or qualified side by side. The vendors' limits bound their calls."""
 
+MEND_MAP = (
+    "Correct the name in the shop file, or make the entry in ServiceTitan; bookings are made without it meanwhile."
+)
+
 MOST_SHOWN = 500
 """People of the table in Prefect; `truckroll report referrals` has them all."""
 
@@ -117,9 +121,9 @@ class Desk:
         notices = notices_of(self.campaigns[campaign_id], options, kinds)
         record, held = f"map of campaign {campaign_id}", self.house.books.held
         if notices:
-            why = "Bookings are made without it."
-            await held.hold(self.house.shop.name, PROCESS, record, reason=" ".join(notices), fix=why, field="map")
-            self.report.add(record, "held", f"{' '.join(notices)} {why}")
+            why = " ".join(notices)
+            await held.hold(self.house.shop.name, PROCESS, record, reason=why, fix=MEND_MAP, field="map")
+            self.report.add(record, "held", f"{why} {MEND_MAP}")
         else:
             await held.release(self.house.shop.name, PROCESS, record)
         return campaign, options

@@ -6,7 +6,6 @@ Source: contracts/referral_factory/CHECKLIST.md RF-44, RF-45, RF-D6; FACTS secti
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -80,30 +79,24 @@ async def _note(house: House, row: ReferredRow, said: str) -> None:
     await house.books.store.run(write)
 
 
-@dataclass
-class RewardsRead:
-    """What was read of the rewards."""
-
-    changed: int = 0
-    seen: dict[str, int] = field(default_factory=dict)
-
-
 @step("read the rewards of {shop}")
-async def read_rewards(shop: str) -> RewardsRead:
-    """Note of each qualified lead whether its reward is due or issued (RF-45); nothing is issued here, ever."""
+async def read_rewards(shop: str) -> int:
+    """Note of each qualified lead whether its reward is due or issued (RF-45); return of how many that changed.
+
+    Nothing is issued here, ever.
+    """
     async with open_house(shop) as house:
         began, rewards = utc_now(), await _read(house)
-        done, after, places = RewardsRead(), 0, Counter[int]()
+        changed, after, places = 0, 0, Counter[int]()
         while page := await house.books.referred.qualified(shop, after=after):
             after = page[-1].user_id
             for row in page:
                 state = reward_state(row.user_id, person_of(row).referrer_id, rewards, places)
-                done.seen[state] = done.seen.get(state, 0) + 1
                 if state != row.reward:
                     await house.books.referred.update(shop, row.user_id, reward=state)
-                    done.changed += 1
+                    changed += 1
         await house.books.cursors.set_time(shop, _REWARDS, began)
-        return done
+        return changed
 
 
 async def rewards_are_due_for_reading(house: House) -> bool:
