@@ -39,8 +39,8 @@ def _group(test: str) -> str:
     """Return the tests that this one stays with when several workers share them; empty: none."""
     if "tests/flows/" in test:
         return "prefect-1" if any(f"test_{word}" in test for word in ONE_PREFECT) else "prefect-2"
-    # Two processes that look for a free port at once may find the same.
-    return "ports" if "tests/deployments/" in test else ""
+    # They start processes of the whole application: on two cores one at a time.
+    return "processes" if "tests/deployments/" in test else ""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

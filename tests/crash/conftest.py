@@ -25,11 +25,11 @@ from tests.crash.vendors import (
     REPOSITORY,
     MailServer,
     Sandbox,
-    free_port,
     running_mail_server,
     running_sandbox,
     wait_for,
 )
+from tests.ports import free_port
 
 MakeHouse = Callable[[], CrashHouse]
 

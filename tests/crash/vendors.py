@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import email
-import socket
 import subprocess
 import sys
 import time
@@ -19,15 +18,11 @@ import httpx
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.ports import free_port
+
 REPOSITORY = Path(__file__).parents[2]
 STALL_S = 90.0
 Stall = Literal["stall_before", "stall_after"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, look: Callable[[], bool], seconds: float = STALL_S) -> None:

@@ -24,7 +24,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
-from deployments import children
 from deployments.home import Home
 from deployments.hooks import app as app_module
 from deployments.hooks.app import build_app
@@ -48,6 +47,7 @@ from tests.deployments.hook_doubles import (
     until,
     working,
 )
+from tests.ports import free_port
 
 KEY = "hook-5ecret-contractor-commerce"
 TOKEN = "path-5ecret-contractor-commerce"
@@ -682,7 +682,7 @@ class Shopfront:
 async def front(books: Books) -> AsyncIterator[Shopfront]:
     network = httpx.ASGITransport(app=create_app())
     async with httpx.AsyncClient(transport=network, base_url=SANDBOX) as people:
-        made = Shopfront(books, people, children.free_port(8720))
+        made = Shopfront(books, people, free_port())
         yield made
         await made.close()
         await people.post("/_sandbox/reset")
@@ -831,7 +831,7 @@ async def test_what_was_kept_before_a_crash_gets_its_pass_at_the_next_start(fron
 @pytest.fixture
 def process(home: Home) -> Iterator[tuple[str, Path]]:
     """Give the address of a running receiver, and the file of its words."""
-    port = children.free_port(8720)
+    port = free_port()
     running = start_receiver(home, port, SIGNED, BY_TOKEN)
     yield f"http://127.0.0.1:{port}", home.logs / "hooks.log"
     running.terminate()

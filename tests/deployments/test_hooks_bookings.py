@@ -26,7 +26,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
-from deployments import children
 from deployments.home import Home
 from deployments.hooks import app as app_module
 from deployments.hooks.app import build_app
@@ -48,6 +47,7 @@ from tests.deployments.hook_doubles import (
     until,
     working,
 )
+from tests.ports import free_port
 
 RF, ST = "referral_factory", "servicetitan"
 SECRET = "hook-5ecret-referral-factory"
@@ -604,7 +604,7 @@ class Town:
 async def town(books: Books) -> AsyncIterator[Town]:
     network = httpx.ASGITransport(app=create_app())
     async with httpx.AsyncClient(transport=network, base_url=SANDBOX) as people:
-        made = Town(books, people, children.free_port(8720))
+        made = Town(books, people, free_port())
         yield made
         await made.close()
         await people.post("/_sandbox/reset")
@@ -746,7 +746,7 @@ async def test_what_happened_while_the_receiver_was_down_comes_with_the_next_tri
 
 
 def test_the_process_takes_deliveries_and_keeps_silent(home: Home, books: Books) -> None:
-    port = children.free_port(8720)
+    port = free_port()
     running = start_receiver(home, port, DEMO)
     try:
         url, body = f"http://127.0.0.1:{port}", booking()

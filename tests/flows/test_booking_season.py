@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import uvicorn
 
-from deployments import children
 from deployments.hooks.app import build_app
 from models.booking import ReferralStage
 from models.settings import HouseSettings
@@ -21,6 +20,7 @@ from tests.contracts.specs import spec_validator
 from tests.deployments.hook_doubles import Prefect, a_starter, until
 from tests.flows.referral_run import run
 from tests.flows.season import BY_JOB, BY_STATUS, CAMPAIGNS, FANS, PATHS, Season
+from tests.ports import free_port
 from tests.tasks.conftest import ADDRESS, Counter, counter
 
 __all__ = ["counter"]
@@ -52,7 +52,7 @@ campaigns = [{", ".join(f"{{ id = {number} }}" for number in CAMPAIGNS)}]
 async def receiver(books: Books, folder: Path) -> AsyncIterator[int]:
     """Serve the real receiver over HTTP; passes are run by the test."""
     (folder / "demo.toml").write_text(SHOP, encoding="utf-8")
-    port = children.free_port(8920)
+    port = free_port()
     settings = HouseSettings(shops=folder)
     app = build_app(books, settings, starter=a_starter(books, Prefect(), quiet_s=60))
     config = uvicorn.Config(app, host="127.0.0.1", port=port, access_log=False, log_level="warning", ws="none")
