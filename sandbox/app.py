@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -54,7 +56,7 @@ from sandbox.servicetitan import people_customers as titan_customers
 from sandbox.servicetitan import people_fields as titan_fields
 from sandbox.servicetitan import people_pricebook as titan_pricebook
 from sandbox.servicetitan import people_setup as titan_setup
-from sandbox.world import Seed, World
+from sandbox.world import Seed, World, put_world
 
 VENDORS: tuple[tuple[str, Wording], ...] = (
     (titan_door.PREFIX, titan_door.in_titan_words),
@@ -125,39 +127,39 @@ class MailPort:
     port: int
 
 
-class SandboxApp(FastAPI):
-    """The application with its edge around it: outermost, so that a cut connection is really cut."""
+class SandboxApp:
+    """One world and its edge, outermost, so that a cut connection is really cut. The routes are every sandbox's."""
 
-    edge: Edge
-    door: Door
+    def __init__(self, world: World, mail: MailPort | None) -> None:
+        self.world = world
+        self._mail = mail
+        self._edge = Edge(self._serve, world, VENDORS)
+        self._door = Door(self._route, world)
+        self._life = Starlette(lifespan=self._live)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection: the vendors through the edge, the people's side only to this machine."""
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._life(scope, receive, send)
         elif is_stranger(scope) and not any(scope["path"].startswith(prefix + "/") for prefix, _ in VENDORS):
             await in_people_words(RefusedError(403, "This side answers only to its own machine."))(scope, receive, send)
         else:
-            await self.edge(scope, receive, send)
+            await self._edge(scope, receive, send)
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer without the edge."""
         if scope["path"].startswith(PROGRAM_API + "/"):
-            await self.door(scope, receive, send)
+            await self._door(scope, receive, send)
         else:
-            await self.route(scope, receive, send)
+            await self._route(scope, receive, send)
 
-    async def route(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the routes alone."""
-        await super().__call__(scope, receive, send)
-
-
-def create_app(seed: Seed = "demo", mail: MailPort | None = None) -> SandboxApp:
-    """Return a sandbox with fresh state. `mail` opens the mailbox's SMTP port while the application runs."""
-    world = World(seed)
+        await _routes()(put_world(scope, self.world), receive, send)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def _live(self, _life: Starlette) -> AsyncIterator[None]:
+        world, mail = self.world, self._mail
         server = await open_smtp(world.mailbox, mail.host, mail.port) if mail else None
         try:
             yield
@@ -168,10 +170,16 @@ def create_app(seed: Seed = "demo", mail: MailPort | None = None) -> SandboxApp:
             if server is not None:
                 server.close()
 
-    app = SandboxApp(title="Truckroll sandbox", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.world = world
-    app.edge = Edge(app.serve, world, VENDORS)
-    app.door = Door(app.route, world)
+
+def create_app(seed: Seed = "demo", mail: MailPort | None = None) -> SandboxApp:
+    """Return a sandbox with fresh state. `mail` opens the mailbox's SMTP port while the application runs."""
+    return SandboxApp(World(seed), mail)
+
+
+@cache
+def _routes() -> FastAPI:
+    """Return the routes, once: what FastAPI works out for each at its first request takes a tenth of a second."""
+    app = FastAPI(title="Truckroll sandbox", docs_url=None, redoc_url=None, openapi_url=None)
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(RefusedError, _refused)

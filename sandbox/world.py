@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import Request
+from starlette.types import Scope
 
 from sandbox.clock import Clock
 from sandbox.contractor_commerce.seed import new_store
@@ -58,8 +59,13 @@ class World:
         self.program = new_program(self.clock, self.mailbox)
 
 
+def put_world(scope: Scope, world: World) -> Scope:
+    """Return a request's scope with its world in it."""
+    return {**scope, "state": {**scope.get("state", {}), "world": world}}
+
+
 def world_of(request: Request) -> World:
     """Return the world behind a request."""
-    world = request.app.state.world
+    world = request.state.world
     assert isinstance(world, World)
     return world

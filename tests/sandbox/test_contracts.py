@@ -86,7 +86,7 @@ async def busy(shop: Shop) -> Shop:
     job = await shop.job()
     await shop.st("POST", "jpm", f"/jobs/{job['id']}/notes", json={"text": "Looked at it.", "pinToTop": True})
     await shop.st("PUT", "jpm", f"/jobs/{job['id']}/hold", json={"reasonId": 701, "memo": "pump"})
-    shop.app.state.world.titan.equipment[1] = _furnace()
+    shop.app.world.titan.equipment[1] = _furnace()
     return shop
 
 

@@ -76,7 +76,7 @@ async def busy(shop: Shop) -> AsyncIterator[Shop]:
     )
     await rf(shop, "PUT", "/users/qualification", json={"code": lee["user"]["code"], "qualified": True})
     yield shop
-    shop.app.state.world.program.courier.stop()
+    shop.app.world.program.courier.stop()
 
 
 LISTS = [

@@ -47,7 +47,7 @@ async def busy(shop: Shop) -> AsyncIterator[Shop]:
     await sell(shop, sku="SVC-COOL-TUNE", window_start="2026-12-01T14:00:00Z", window_end="2026-12-01T18:00:00Z")
     await shop.people("/contractor-commerce/leads")
     yield shop
-    shop.app.state.world.store.courier.stop()
+    shop.app.world.store.courier.stop()
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -203,7 +203,7 @@ async def test_an_older_event_comes_after_a_newer_one(shop: Shop, ear: Ear, time
     await office(shop, number, "convert")
     statuses = [status for _, status in told(await ear.until(1 + times))]
     assert statuses == ["Converted", *["Accepted"] * times]
-    shop.app.state.world.titan.courier.stop()
+    shop.app.world.titan.courier.stop()
 
 
 async def test_the_last_event_of_all_comes_although_none_follows(shop: Shop, ear: Ear) -> None:
