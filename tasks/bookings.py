@@ -43,6 +43,24 @@ from tasks.step import step
 PROVIDER = "booking provider"
 """How the whole provider is called on the held list."""
 
+_DELETED = "Deleted in Referral Factory before a booking was made."
+
+_OF_ALL = {403, 404, 405}
+"""Statuses of a refused create that cannot be about the person: nothing in its address is."""
+
+_SAME = {
+    "source",
+    "name",
+    "summary",
+    "is_first_time_client",
+    "external_id",
+    "campaign_id",
+    "business_unit_id",
+    "job_type_id",
+}
+_ADDRESS = {"street", "unit", "city", "state", "zip", "country"}
+"""What ServiceTitan's booking, and its address, call as the draft does."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -74,7 +92,7 @@ class ProviderError(HeldError):
     """ServiceTitan refuses the booking provider itself: nobody can be booked before a person has mended it."""
 
 
-@step("book lead {user_id}", looks_first=True)
+@step("book person {user_id}", looks_first=True)
 async def book(
     shop: str, user_id: int, options: TenantOptions, campaign: Campaign, *, has_waited: bool = False
 ) -> Made:
@@ -87,7 +105,7 @@ async def book(
         row = await house.books.referred.get(shop, user_id)
         if row is None or row.stage != ReferralStage.NEW:
             return Made(ReferralStage(row.stage) if row else ReferralStage.GONE)
-        is_begun = await house.books.effects.status(effect_key(row)) is not None
+        is_begun = await house.books.effects.status(_effect_key(row)) is not None
         if has_waited and not is_begun:
             row = await _as_they_are_now(house, row)
             if row is None:
@@ -143,7 +161,7 @@ async def _make(
     async def create() -> int:
         if there:
             return there[0].id
-        fresh.append(await house.servicetitan.create_booking(provider, new_booking(draft)))
+        fresh.append(await house.servicetitan.create_booking(provider, _new_booking(draft)))
         return fresh[-1].id
 
     async def find() -> int | None:
@@ -154,7 +172,7 @@ async def _make(
     def intend(session: Session) -> None:
         other = books.referred.with_external_id_in(session, row, draft.external_id)
         if other is not None:
-            raise _taken(f"Lead {other.user_id}")
+            raise _taken(f"Person {other.user_id}")
         books.referred.update_in(
             session,
             house.shop.name,
@@ -168,7 +186,7 @@ async def _make(
     # Not an intent of the ledger: after an attempt that surely wrote nothing, what is so now counts.
     await books.store.run(intend)
     try:
-        booking = await books.effects.once(effect_key(row), create=create, find=find, codec=ID, wait_s=5)
+        booking = await books.effects.once(_effect_key(row), create=create, find=find, codec=ID, wait_s=5)
     except RejectedError as refused:
         if await _is_of_all(house, provider, refused):
             raise _provider_error(provider, refused) from None
@@ -221,13 +239,13 @@ def _provider_error(provider: int, refused: RejectedError) -> ProviderError:
     )
 
 
-async def recognise(house: House, email_key: str) -> tuple[int, ...]:
-    """Return the customers that have this e-mail, at themselves or at one of their locations (RF-46, Q5).
+async def recognise(house: House, email: str) -> tuple[int, ...]:
+    """Return the customers that have this folded e-mail, at themselves or at one of their locations (RF-46, Q5).
 
     Case and blanks do not count, and whoever was merged into another counts as that one. Inactive ones count: they
     were customers.
     """
-    keys = [*email_index_keys(email_key), *location_email_keys(email_key)]
+    keys = [*email_index_keys(email), *location_email_keys(email)]
     known = await house.books.contact_index.candidates(house.shop.name, keys)
     return tuple(sorted({int(one.merged_into or one.id) for one in known}))
 
@@ -290,12 +308,12 @@ def notices_of(settings: CampaignSettings, options: TenantOptions, kinds: Sequen
     return tuple(dict.fromkeys(as_sentence(notice) for notice in told))
 
 
-def effect_key(row: ReferredRow) -> str:
+def _effect_key(row: ReferredRow) -> str:
     """Return the key under which the ledger keeps a person's booking."""
     return f"{row.shop}/referral/{row.user_id}/booking"
 
 
-def new_booking(draft: BookingDraft) -> NewBooking:
+def _new_booking(draft: BookingDraft) -> NewBooking:
     """Return the booking as ServiceTitan takes it. No confirmation is asked for: the office answers."""
     contacts = [NewContact(type="Email", value=draft.email)]
     if draft.phone:
@@ -310,24 +328,6 @@ def new_booking(draft: BookingDraft) -> NewBooking:
             "is_send_confirmation_email": False,
         }
     )
-
-
-_DELETED = "Deleted in Referral Factory before a booking was made."
-
-_OF_ALL = {403, 404, 405}
-"""Statuses of a refused create that cannot be about the person: nothing in its address is."""
-
-_SAME = {
-    "source",
-    "name",
-    "summary",
-    "is_first_time_client",
-    "external_id",
-    "campaign_id",
-    "business_unit_id",
-    "job_type_id",
-}
-_ADDRESS = {"street", "unit", "city", "state", "zip", "country"}
 
 
 async def _read_list(tenant: ServiceTitan, name: ListField) -> tuple[Offered, ...]:

@@ -24,6 +24,7 @@ from tasks.prefect_api import prefect_api
 from tasks.pricebook import forget_items
 from tasks.referral_follow import ITS_BOOKING
 from tasks.referred_people import PROCESS as REFERRALS
+from tasks.referred_people import person_in
 from tasks.runs import find_parts_loop, start_orders_run, start_run
 from tasks.store_orders import PROCESS as STORE_ORDERS
 
@@ -123,11 +124,11 @@ async def _book_again(books: Books, held: HeldRow) -> str:
     if held.record.endswith(ITS_BOOKING):
         # Off the list it would be forgotten: what had changed of it is read only once.
         return f"{held.record}: it is looked at again with each pass, and is off the list once that succeeds."
-    number = held.record.removeprefix("lead ")
+    user_id = person_in(held.record)
 
     def again(session: Session) -> bool:
         books.held.release_in(session, held.shop, held.process, held.record)
-        row = books.referred.held_in(session, held.shop, int(number)) if number.isdigit() else None
+        row = None if user_id is None else books.referred.held_in(session, held.shop, user_id)
         if row is not None:
             changes = {"stage": ReferralStage.NEW, "why": "Set free to be tried again.", "is_confirmed": True}
             books.referred.update_in(session, held.shop, row.user_id, **changes)

@@ -28,12 +28,16 @@ REWARDS_EVERY = timedelta(minutes=30)
 _REWARDS = "referral_factory/rewards"
 
 
+class GoneError(HeldError):
+    """The lead was deleted in the program before it was qualified: there is nobody left to qualify."""
+
+
 @step("qualify lead {user_id}", looks_first=True)
 async def qualify(shop: str, user_id: int) -> bool:
     """Qualify a lead. False: it is so already. Money may move: a campaign may issue its reward at once.
 
     The lead is read first: whom a person has qualified by hand is not qualified twice (RF-D6).
-    Raises: HeldError when the program does not have the lead any more; TransientError; UnauthorizedError.
+    Raises: GoneError; TransientError; UnauthorizedError.
     """
     async with open_house(shop) as house:
         row = await house.books.referred.get(shop, user_id)
@@ -42,8 +46,7 @@ async def qualify(shop: str, user_id: int) -> bool:
         try:
             said = await _write(house, row)
         except NotFoundError:
-            await house.books.referred.update(shop, user_id, stage=ReferralStage.GONE, why="Deleted meanwhile.")
-            raise HeldError(
+            raise GoneError(
                 f"Lead {user_id} is not in Referral Factory any more, so it cannot be qualified.",
                 "Somebody has deleted it there: its reward, if one is due, is settled by hand.",
                 "id",

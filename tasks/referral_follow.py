@@ -31,22 +31,29 @@ from models.errors import (
     UnresolvedError,
 )
 from models.referral_settings import LeadSettings, SignUpSettings
-from models.tables import ReferredRow
+from models.tables import HeldRow, ReferredRow
 from store.effects import TEXT
 from store.referred import jobs_of
 from tasks.contact_sync import campaign_settings
 from tasks.house import House, open_house
-from tasks.referred_people import PROCESS, booking_provider, record_of, sign_up_settings
+from tasks.referred_people import PROCESS, booking_provider, person_in, record_of, sign_up_settings
 from tasks.step import step
 
 OVERLAP = timedelta(minutes=5)
 """Read again on each pass: modified filters are inclusive and clocks differ (ServiceTitan FACTS, trap 15)."""
 BEFORE_FIRST = timedelta(days=1)
+
 AT_ONCE = 8
 """People looked at side by side. The vendor's limit bounds their calls."""
+
 VENDOR = "servicetitan"
+_BOOKINGS = f"{VENDOR}/referred-bookings"
+_JOBS = f"{VENDOR}/referred-jobs"
+"""How far the lists of changed bookings and jobs were read: names of cursors."""
+
 _STOPS_ONE = (HeldError, RejectedError, ContractError, AmbiguousWriteError, UnresolvedError, BusyError)
 """What keeps one person's booking from being looked at, and no other's."""
+
 ITS_BOOKING = ", its booking"
 """How a booking that could not be looked at ends on the held list."""
 
@@ -95,7 +102,7 @@ async def follow_jobs(shop: str) -> int:
 async def follow_held(shop: str) -> int:
     """Look once more at each booking that is held because it could not be looked at: its change is read only once."""
     async with open_house(shop) as house:
-        rows = [await house.books.referred.get(shop, user_id) for user_id in await _held_looks(house)]
+        rows = [await house.books.referred.get(shop, user_id) for user_id in await _held_people(house)]
         there = [row for row in rows if row is not None and row.booking is not None]
         await _each(house, [partial(_look_now, house, row) for row in there], there)
         return len(there)
@@ -126,6 +133,12 @@ async def judge_again(shop: str, campaign_id: int) -> int:
             await _each(house, [partial(_judge, house, row) for row in rows], rows)
             judged += len(rows)
         return judged
+
+
+async def held_looks(house: House) -> list[HeldRow]:
+    """Return the bookings that are on the held list because they could not be looked at."""
+    rows = await house.books.held.list(house.shop.name, process=PROCESS)
+    return [row for row in rows if row.record.endswith(ITS_BOOKING)]
 
 
 async def keep_booking(house: House, user_id: int, booking: Booking) -> None:
@@ -168,7 +181,7 @@ async def _look_now(house: House, row: ReferredRow) -> None:
     await _keep(house, row, jobs, booking=booking)
 
 
-async def attach_details(house: House, row: ReferredRow, job_id: int) -> None:
+async def _attach_details(house: House, row: ReferredRow, job_id: int) -> None:
     """Write what the map has for the job's custom fields, once; what people entered there meanwhile stays.
 
     A field that is not there is told at the campaign, and left out here (RF-57).
@@ -179,26 +192,30 @@ async def attach_details(house: House, row: ReferredRow, job_id: int) -> None:
     st = house.servicetitan
     types = {one.name: one.id for one in await st.list_job_custom_fields()}
     ours = {types[name]: value for name, value in wanted.items() if name in types}
+    if not ours:
+        return
+
+    async def filled_in() -> dict[int, Any]:
+        fields = (await st.get_job(job_id)).custom_fields
+        return {field.type_id: field.value for field in fields if field.value}
 
     async def write() -> str:
-        kept = {field.type_id: field.value for field in (await st.get_job(job_id)).custom_fields}
         # The list is replaced as a whole; a field a person has filled in stays theirs (FACTS 5.3).
-        full = {**ours, **{type_id: value for type_id, value in kept.items() if value}}
-        await st.patch_job(job_id, JobPatch.model_validate({"custom_fields": _field_values(full)}))
+        full = {**ours, **await filled_in()}
+        fields = [{"type_id": type_id, "value": value} for type_id, value in sorted(full.items())]
+        await st.patch_job(job_id, JobPatch.model_validate({"custom_fields": fields}))
         return "written"
 
     async def find() -> str | None:
-        kept = {field.type_id: field.value for field in (await st.get_job(job_id)).custom_fields}
-        return "written" if all(kept.get(type_id) for type_id in ours) else None
+        return "written" if ours.keys() <= (await filled_in()).keys() else None
 
-    if ours:
-        key = f"{house.shop.name}/referral/{row.user_id}/job/{job_id}/fields"
-        try:
-            await house.books.effects.once(key, create=write, find=find, codec=TEXT, wait_s=5)
-        except RejectedError as refused:
-            # What is lacking is told; the lead is followed and qualified all the same.
-            record = f"{record_of(row.user_id)}, fields of job {job_id}"
-            await house.books.held.hold(row.shop, PROCESS, record, reason=refused.message, fix=refused.fix)
+    key = f"{house.shop.name}/referral/{row.user_id}/job/{job_id}/fields"
+    try:
+        await house.books.effects.once(key, create=write, find=find, codec=TEXT, wait_s=5)
+    except RejectedError as refused:
+        # What is lacking is told; the lead is followed and qualified all the same.
+        record = f"{record_of(row.user_id)}, fields of job {job_id}"
+        await house.books.held.hold(row.shop, PROCESS, record, reason=refused.message, fix=refused.fix)
 
 
 async def _jobs_now(house: House, row: ReferredRow, booking: Booking) -> tuple[FollowedJob, ...]:
@@ -217,7 +234,7 @@ async def _seen(house: House, row: ReferredRow, known: FollowedJob | None, job: 
     if known is not None and known.seen_of == job.modified_on:
         return known
     if known is None:
-        await attach_details(house, row, job.id)
+        await _attach_details(house, row, job.id)
     was_completed = job.completed_on is not None
     seen = seen_job(
         known, job.id, job.job_number, job.job_status, modified_on=job.modified_on, was_completed=was_completed
@@ -274,7 +291,7 @@ async def _keep(house: House, row: ReferredRow, jobs: Iterable[FollowedJob], *, 
 async def _each(house: House, looks: Sequence[Callable[[], Awaitable[None]]], rows: Sequence[ReferredRow]) -> None:
     """Look at each person, several at a time. One that cannot be looked at is held, and stops no other."""
     places, held = asyncio.Semaphore(AT_ONCE), house.books.held
-    before = await _held_looks(house) if rows else frozenset()
+    before = await _held_people(house) if rows else frozenset()
 
     async def one(look: Callable[[], Awaitable[None]], row: ReferredRow) -> None:
         record = f"{record_of(row.user_id)}{ITS_BOOKING}"
@@ -296,14 +313,10 @@ async def _each(house: House, looks: Sequence[Callable[[], Awaitable[None]]], ro
         raise failed.exceptions[0] from None
 
 
-async def _held_looks(house: House) -> frozenset[int]:
+async def _held_people(house: House) -> frozenset[int]:
     """Return whose booking is on the held list because it could not be looked at."""
-    rows = await house.books.held.list(house.shop.name, process=PROCESS)
-    return frozenset(
-        int(row.record.removeprefix(record_of("")).removesuffix(ITS_BOOKING))
-        for row in rows
-        if row.record.endswith(ITS_BOOKING)
-    )
+    people = (person_in(row.record.removesuffix(ITS_BOOKING)) for row in await held_looks(house))
+    return frozenset(user_id for user_id in people if user_id is not None)
 
 
 def _settings(house: House, row: ReferredRow) -> SignUpSettings:
@@ -316,10 +329,6 @@ def _settings(house: House, row: ReferredRow) -> SignUpSettings:
 
 def _belongs(job: Job, row: ReferredRow) -> bool:
     return job.id == row.job or (job.booking_id is not None and job.booking_id == row.booking)
-
-
-def _field_values(fields: dict[int, Any]) -> list[dict[str, Any]]:
-    return [{"type_id": type_id, "value": value} for type_id, value in sorted(fields.items())]
 
 
 async def _since(house: House, cursor: str) -> datetime | None:
@@ -356,7 +365,3 @@ async def _note_read(house: House, cursor: str, began: datetime) -> None:
 
 def _standing(cursor: str) -> str:
     return f"{cursor}/standing"
-
-
-_BOOKINGS = f"{VENDOR}/referred-bookings"
-_JOBS = f"{VENDOR}/referred-jobs"

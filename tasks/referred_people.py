@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
+
+from sqlalchemy.orm import Session
 
 from decisions.people import email_key
 from decisions.sign_ups import Tail, has_moved, is_all_known, is_since, next_tail, settings_for, with_kind
 from models.base import utc_now
-from models.errors import ContractError, RejectedError, SettingsError
+from models.booking import ReferralStage
+from models.errors import ContractError, HeldError, RejectedError, SettingsError, TruckrollError
 from models.referral import ReferralUser, UnreadableUser, UserKind, UserPage
 from models.referral_settings import CampaignSettings, SignUpSettings
+from models.tables import ReferredRow
 from tasks.contact_sync import campaign_settings
 from tasks.house import House, open_house
 from tasks.step import step
@@ -29,9 +33,26 @@ UNREADABLE = "person"
 """The field under which a person is held whom the program shows in a form we cannot read."""
 
 
-def record_of(user_id: int | str) -> str:
-    """Return how a person is called on the held list and in the audit log: by the program's id, never by name."""
-    return f"lead {user_id}"
+_PERSON = "person "
+
+
+def record_of(user_id: int) -> str:
+    """Return how a person is called on the held list and in the audit log: by the program's id, never by name.
+
+    It may be a lead, or a referrer who signed up by itself.
+    """
+    return f"{_PERSON}{user_id}"
+
+
+def person_in(record: str) -> int | None:
+    """Return the id of the person a record is, as `record_of` has it; None for a record that is no person."""
+    number = record.removeprefix(_PERSON)
+    return int(number) if number != record and number.isdecimal() else None
+
+
+def campaign_record(campaign_id: int) -> str:
+    """Return how a campaign is called on the held list."""
+    return f"campaign {campaign_id}"
 
 
 def sign_up_settings(settings: CampaignSettings, kind: str) -> SignUpSettings:
@@ -39,10 +60,9 @@ def sign_up_settings(settings: CampaignSettings, kind: str) -> SignUpSettings:
     return settings.leads if kind == UserKind.LEAD else settings.referrers
 
 
-def kinds_on(settings: CampaignSettings) -> list[str]:
+def kinds_on(settings: CampaignSettings) -> list[UserKind]:
     """Return the kinds of people that a campaign books."""
-    both = {"person_invited": settings.leads, "person_referring": settings.referrers}
-    return [kind for kind, one in both.items() if one.enabled]
+    return [kind for kind in (UserKind.LEAD, UserKind.REFERRER) if sign_up_settings(settings, kind).enabled]
 
 
 def booking_provider(house: House) -> int:
@@ -56,9 +76,22 @@ def booking_provider(house: House) -> int:
     return provider
 
 
+async def hold_person(house: House, row: ReferredRow, error: TruckrollError, stage: ReferralStage) -> None:
+    """Put a person on the held list and into this stage, in one: the stage alone would be looked at by nobody."""
+    where = error.field if isinstance(error, HeldError) else ""
+
+    def write(session: Session) -> None:
+        house.books.held.hold_in(
+            session, row.shop, PROCESS, record_of(row.user_id), reason=error.message, fix=error.fix, field=where
+        )
+        house.books.referred.update_in(session, row.shop, row.user_id, stage=stage, why=error.message)
+
+    await house.books.store.run(write)
+
+
 @dataclass
-class TakenIn:
-    """What came of one reading."""
+class Reading:
+    """What came of reading a campaign's list."""
 
     new: int = 0
     unreadable: list[UnreadableUser] = field(default_factory=list)
@@ -67,8 +100,8 @@ class TakenIn:
 
 
 @step("take in the sign-ups of campaign {campaign_id}")
-async def take_in_campaign(shop: str, campaign_id: int) -> TakenIn:
-    """Take in who signed up since the last pass; return how many are new.
+async def take_in_campaign(shop: str, campaign_id: int) -> Reading:
+    """Take in who signed up since the last pass; return how many are new, and who could not be read.
 
     The program filters by no date, so the list goes on at the page that was its last, and once a day from its first:
     what shifted meanwhile is found then. Everybody is known by id: one who comes twice is one.
@@ -93,19 +126,22 @@ async def take_in_campaign(shop: str, campaign_id: int) -> TakenIn:
 
 
 @step("take in who the program's deliveries name")
-async def take_in_named(shop: str) -> TakenIn:
-    """Read the people that deliveries name, and take them in: what else they say is not believed (FACTS section 9)."""
+async def take_in_named(shop: str) -> int:
+    """Read the people that deliveries name, and take them in; return how many are new.
+
+    What else the deliveries say is not believed (FACTS section 9).
+    """
     async with open_house(shop) as house:
-        taken = TakenIn()
+        new = 0
         campaigns = {one.id: one for one in house.shop.need_referral_factory().campaigns}
         while events := await house.books.hook_events.waiting(shop, VENDOR, limit=MOST_NAMED):
             people = [await _named(house, record) for record in dict.fromkeys(event.record for event in events)]
             for user in filter(None, people):
                 campaign = campaigns.get(user.campaign_id)
                 if campaign is not None:
-                    taken.new += await _take_in(house, campaign, [user])
+                    new += await _take_in(house, campaign, [user])
             await house.books.hook_events.handled(shop, VENDOR, [event.event_id for event in events])
-        return taken
+        return new
 
 
 async def _named(house: House, record: str) -> ReferralUser | None:
@@ -120,9 +156,9 @@ async def _named(house: House, record: str) -> ReferralUser | None:
         return None
 
 
-async def _read(house: House, settings: CampaignSettings, tail: Tail, *, is_whole: bool) -> tuple[TakenIn, Tail | None]:
+async def _read(house: House, settings: CampaignSettings, tail: Tail, *, is_whole: bool) -> tuple[Reading, Tail | None]:
     """Read from the tail's page on. The tail is None when that page does not follow on what was read."""
-    taken, pages = TakenIn(), list[tuple[int, int, int]]()
+    taken, pages = Reading(), list[tuple[int, int, int]]()
     number, is_ascending, last = tail.page, True, 0
     async for page in house.referral_factory.search_users(settings.id, first_page=tail.page):
         ids = _ids(page)
@@ -150,29 +186,22 @@ async def _take_in(house: House, settings: CampaignSettings, users: Iterable[Ref
     shop, books = house.shop.name, house.books
     people = [with_kind(user) for user in users]
     since = {kind: await _since(house, settings, kind) for kind in kinds_on(settings)}
-    wanted = [
-        user for user in people if settings_for(user, settings) is not None and is_since(user, since[user.kind.value])
-    ]
+    wanted = [user for user in people if settings_for(user, settings) is not None and is_since(user, since[user.kind])]
     ours = await books.referrals.ours(shop, settings.id, [user.id for user in wanted])
     return await books.referred.take_in(
         shop, [(user, email_key(user.email)) for user in wanted if user.id not in ours or user.referrer_id is not None]
     )
 
 
-async def _since(house: House, settings: CampaignSettings, kind: str) -> date:
+async def _since(house: House, settings: CampaignSettings, kind: UserKind) -> date:
     """Return from which day on sign-ups of a kind are taken in: set when it was first switched on, and then kept."""
     name = f"{VENDOR}/{settings.id}/{kind}/since"
     kept = await house.books.cursors.get(house.shop.name, name)
     if kept:
         return date.fromisoformat(kept)
-    one = settings.leads if kind == "person_invited" else settings.referrers
-    first = _day(utc_now() - one.look_back, house)
+    first = (utc_now() - sign_up_settings(settings, kind).look_back).astimezone(house.shop.zone).date()
     await house.books.cursors.set(house.shop.name, name, first.isoformat())
     return first
-
-
-def _day(moment: datetime, house: House) -> date:
-    return moment.astimezone(house.shop.zone).date()
 
 
 async def _tail(house: House, campaign_id: int) -> Tail:

@@ -1,4 +1,4 @@
-"""`truckroll report`: what the store sold beside what ServiceTitan invoices; `report links`: the referral links."""
+"""`truckroll report`: what the store sold beside what ServiceTitan invoices; the referral links, and who signed up."""
 
 from __future__ import annotations
 
@@ -98,8 +98,10 @@ def referrals(
     as_json: AsJson = False,
 ) -> None:
     """Show who signed up in the referral campaigns: booking, job, status, whether qualified, and the reward."""
-    load_shop(shop, HouseSettings().shops)
+    found = load_shop(shop, HouseSettings().shops)
     rows, funnels = with_books(lambda books: _referrals(books, shop, campaign))
+    if campaign is not None and not rows:
+        _need_campaign(found, campaign)
     if csv is not None:
         _write_rows(rows, csv)
     elif as_json:
@@ -131,7 +133,7 @@ def _need_campaign(shop: Shop, campaign: int) -> None:
     """Raise SettingsError where the shop file does not have the campaign: a slip of the finger is no empty list."""
     known = [one.id for one in shop.need_referral_factory().campaigns]
     if campaign not in known:
-        there = f"There are {', '.join(map(str, known))}." if known else "There is none in its file."
+        there = f"Name one of its file: {', '.join(map(str, known))}." if known else "There is none in its file."
         raise SettingsError(f"Shop {shop.name} has no campaign {campaign}.", there)
 
 

@@ -14,7 +14,7 @@ from tests.crash import referrals
 from tests.crash.conftest import MakeHouse
 from tests.crash.house import CrashHouse
 from tests.crash.referrals import BOOKING, FIELDS, PROCESS, QUALIFY, WRITES, Play, kill_at, kill_before_row, open_play
-from tests.flows.season import BY_STATUS, CAMPAIGNS, FANS, OF_EACH, Path, Person, Season
+from tests.flows.season import BY_JOB, BY_STATUS, CAMPAIGNS, FANS, OF_EACH, Path, Person, Season
 from tests.flows.test_booking_season import check_books, check_titan
 
 pytestmark = pytest.mark.crash
@@ -173,6 +173,38 @@ def test_killed_at_every_row_it_keeps(play: Play, clean: dict[str, Any]) -> None
         play.house.run(PROCESS)
     assert_as_clean(play, clean)
     assert_each_write_once(play, bookings=4, jobs=4, qualified=3)
+
+
+async def sign_up_again(season: Season) -> None:
+    """Let the first lead sign up in a second campaign too: a person has to say that it is meant."""
+    fan = await season.program.referrer("fan.too@example.com", campaign=BY_JOB)
+    twin = Person(season.leads[0].path, BY_JOB, season.leads[0].email)
+    twin.user = await season.program.lead(fan["code"], twin.email)
+    season.twins.append(twin)
+
+
+async def delete_a_winner(season: Season) -> None:
+    await season.counter.tell(f"/referral-factory/users/{season.leads[1].user['id']}/delete")
+
+
+def test_killed_while_it_puts_somebody_on_the_held_list(play: Play) -> None:
+    """RF-41, RF-44: whoever waits for a person stands on the list, wherever it was killed; nobody waits unseen."""
+    house, to_hold = play.house, ("held", "insert", "new.record like 'person %'")
+    for act in (sign_up, sign_up_again):
+        play.do(act)
+    kill_before_row(house, *to_hold)
+    house.run(PROCESS)
+    (twin,), winner = play.season.twins, play.season.leads[1]
+    assert [row["record"] for row in house.held()] == [f"person {twin.user['id']}"]
+    for act in (book_jobs, complete_jobs, delete_a_winner):
+        play.do(act)
+    kill_before_row(house, *to_hold)
+    house.run(PROCESS)
+    waiting = {f"person {one.user['id']}": stage for one, stage in ((twin, "held"), (winner, "gone"))}
+    assert {row["record"] for row in house.held()} == set(waiting)
+    rows = house.rows("select user_id, stage from referred where stage in ('held', 'gone')")
+    assert {f"person {row['user_id']}": row["stage"] for row in rows} == waiting
+    assert len(referrals.landed(house, QUALIFY)) == 2
 
 
 def test_killed_while_it_reads(play: Play, clean: dict[str, Any]) -> None:

@@ -122,17 +122,24 @@ def test_a_season_is_told_to_people() -> None:
 
 
 @pytest.mark.usefixtures("season")
-def test_one_campaign_alone(tmp_path: Path) -> None:
-    """RF-27."""
+def test_one_campaign_alone() -> None:
+    """RF-27: also one that was taken out of the shop file, as long as there are people of it."""
     said = read(say("report", "referrals", "--shop", "demo", "--campaign", "1002", "--json"))
     assert ([row["person"] for row in said["referrals"]], len(said["funnels"])) == ([7], 1)
     shown = words_of(say("report", "referrals", "--shop", "demo", "--campaign", "1002").stdout)
     assert f"Campaign 1002, {OF_1002}." in shown
     assert "Campaign 1001" not in shown
-    nobody = say("report", "referrals", "--shop", "demo", "--campaign", "4711")
-    assert (nobody.exit_code, words_of(nobody.stdout)) == (0, "Nobody has signed up yet.")
-    file = tmp_path / "nobody.csv"
-    assert say("report", "referrals", "--shop", "demo", "--campaign", "4711", "--csv", str(file)).exit_code == 0
+
+
+@pytest.mark.usefixtures("season")
+@pytest.mark.parametrize("how", [[], ["--json"], ["--csv", "nobody.csv"]], ids=["shown", "for programs", "a file"])
+def test_a_campaign_that_the_shop_file_lacks_is_refused_and_no_empty_list(tmp_path: Path, how: list[str]) -> None:
+    """RF-27: a slip of the finger: what there is, is named."""
+    given = [str(tmp_path / one) if one.endswith(".csv") else one for one in how]
+    result = say("report", "referrals", "--shop", "demo", "--campaign", "4711", *given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Shop demo has no campaign 4711. What to do: Name one of its file: 1001." in words_of(result.stderr)
+    assert not (tmp_path / "nobody.csv").exists()
 
 
 @pytest.mark.usefixtures("season")
@@ -151,8 +158,9 @@ def test_a_season_as_a_file_a_spreadsheet_opens(tmp_path: Path) -> None:
     assert (rows[0]["booking"], rows[0]["reward"]) == ("", "")
 
 
-def test_before_anybody_has_signed_up_it_is_said() -> None:
-    result = say("report", "referrals", "--shop", "demo")
+@pytest.mark.parametrize("campaign", [[], ["--campaign", "1001"]], ids=["all campaigns", "one of the shop file's"])
+def test_before_anybody_has_signed_up_it_is_said(campaign: list[str]) -> None:
+    result = say("report", "referrals", "--shop", "demo", *campaign)
     assert (result.exit_code, words_of(result.stdout)) == (0, "Nobody has signed up yet.")
     said = read(say("report", "referrals", "--shop", "demo", "--json"))
     assert said == {"shop": "demo", "referrals": [], "funnels": []}

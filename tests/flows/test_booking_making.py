@@ -183,7 +183,7 @@ async def test_a_campaign_may_book_no_existing_customers(counter: Counter) -> No
     known = [await program.lead(friend["code"], "Known@example.com"), await program.referrer("FAN@example.com")]
     new = [friend, await program.lead(friend["code"], "new@example.com")]
     report = await run()
-    assert [outcomes(report)[f"lead {one['id']}"] for one in known] == ["ignored", "ignored"]
+    assert [outcomes(report)[f"person {one['id']}"] for one in known] == ["ignored", "ignored"]
     assert {one["externalId"] for one in await program.bookings()} == {one["code"] for one in new}
     await run()
     assert await program.made() == 2
@@ -246,7 +246,7 @@ async def test_what_the_tenant_does_not_have_is_told_and_left_out(counter: Count
     first = await program.booking_of(lead)
     assert first["campaignId"] is not None
     assert first["jobTypeId"] is not None
-    assert outcomes(report)[f"lead {lead['id']}"] == "booked"
+    assert outcomes(report)[f"person {lead['id']}"] == "booked"
     assert "ServiceTitan has no job custom field Referred by." in (await program.held())["map of campaign 1001"]
 
     await counter.tell("/servicetitan/settings", kind="job_type", name="Filter Order", active=False)

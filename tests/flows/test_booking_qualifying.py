@@ -173,7 +173,7 @@ async def test_a_rule_taken_back_before_it_was_carried_out_qualifies_nobody(coun
     put = "PUT /referral-factory/api/v2/users/qualification"
     await counter.tell("/faults", match=put, kind="status", status=422, times=1)
     report = await run()
-    record = f"lead {leads['lee']['id']}"
+    record = f"person {leads['lee']['id']}"
     assert outcomes(report)[record] == "held"
     counter.use(referral_shop(a_campaign(leads={"qualify_when": "never"})))
     await run()

@@ -202,8 +202,8 @@ async def check_books(season: Season) -> None:
         assert row.stage == expected, (person.email, row.why)
         if person.campaign in {BY_STATUS, BY_JOB} and expected is ReferralStage.QUALIFIED:
             assert row.reward == "due", person.email
-    gone = {f"lead {one.user['id']}" for one in season.leads if one.is_won and one.path.name == "deleted"}
-    twins = {f"lead {one.user['id']}" for one in season.twins}
+    gone = {f"person {one.user['id']}" for one in season.leads if one.is_won and one.path.name == "deleted"}
+    twins = {f"person {one.user['id']}" for one in season.twins}
     assert set(await season.program.held()) == gone | twins
     funnels = {(one.campaign_id, one.kind): one for one in await season.counter.books.referred.funnels("demo")}
     for campaign in CAMPAIGNS:

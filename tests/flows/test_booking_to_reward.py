@@ -27,7 +27,7 @@ async def test_a_lead_becomes_a_booking_and_qualifies_when_its_job_is_completed(
     await program.status(made["jobs"][0]["job_number"], "Completed")
     report = await run()
     assert (await program.user(lead["id"]))["qualified_at"] is not None
-    assert [(item.id, item.outcome) for item in report.items] == [(f"lead {lead['id']}", "qualified")]
+    assert [(item.id, item.outcome) for item in report.items] == [(f"person {lead['id']}", "qualified")]
 
     await counter.calls()
     await run()

@@ -11,6 +11,7 @@ import pytest
 import stamina
 from prefect import Task
 
+from flows import order_desk
 from flows import order_to_invoice as the_flow
 from flows.running import run_process
 from models.order_sync import DUE, OrderStage
@@ -37,7 +38,7 @@ COMPLETED, VIP = 613, 601
 @pytest.fixture
 def without_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let a step that fails be left to the next pass at once."""
-    for step in vars(the_flow).values():
+    for step in (*vars(the_flow).values(), *vars(order_desk).values()):
         if isinstance(step, Task):
             monkeypatch.setattr(step, "retries", 0)
     stamina.set_testing(True)

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from models.check import CheckLine
+from models.shop import Shop
 from tasks.booking_checks import REWARDS, check_bookings
 from tests.flows.referral_run import LEADS, REFERRERS, a_campaign, referral_shop
 from tests.tasks.conftest import Counter
 
+SECRET, KEY = "referral_factory.webhook_secret", "servicetitan.webhook_key"
+NO_HOOKS = [("advice", SECRET), ("advice", KEY)]
 TAGS = "GET /servicetitan/crm/v2/tenant/1234567/booking-provider/"
 
 
@@ -22,6 +25,20 @@ async def checked(counter: Counter, *campaigns: dict[str, Any], **shop: Any) -> 
 
 def in_short(lines: list[CheckLine]) -> list[tuple[str, str]]:
     return [(line.kind, line.what) for line in lines]
+
+
+def hooked(**sections: dict[str, Any]) -> Shop:
+    """Return a shop that books leads, with these settings in its sections."""
+    shop = referral_shop(a_campaign())
+    kept = {name: getattr(shop, name) for name in sections}
+    changed = {name: type(one).model_validate({**dict(one), **sections[name]}) for name, one in kept.items()}
+    return shop.model_copy(update=changed)
+
+
+async def hook_lines(counter: Counter, shop: Shop) -> dict[str, CheckLine]:
+    counter.use(shop)
+    lines = await check_bookings(counter.house, shop.need_referral_factory())
+    return {line.what: line for line in lines if "webhook" in line.what}
 
 
 LEADS_MAP: dict[str, str] = dict(LEADS["map"])  # type: ignore[call-overload]
@@ -39,6 +56,7 @@ async def test_a_campaign_that_can_book_is_all_well(counter: Counter) -> None:
         ("ok", "Booking provider"),
         ("ok", "Campaign 1001: bookings"),
         ("advice", "Campaign 1001: rewards"),
+        *NO_HOOKS,
     ]
     assert lines[0].words == "77 takes bookings"
     assert lines[1].words == "Cahaba Neighbours: leads are booked"
@@ -71,7 +89,8 @@ async def test_rewards_are_spoken_of_where_leads_are_qualified(counter: Counter,
 )
 async def test_rewards_are_not_spoken_of_where_nobody_is_qualified(counter: Counter, campaign: dict[str, Any]) -> None:
     """RF-45, RF-65, RF-S3."""
-    assert in_short(await checked(counter, campaign)) == [("ok", "Booking provider"), ("ok", "Campaign 1001: bookings")]
+    lines = in_short(await checked(counter, campaign))
+    assert lines == [("ok", "Booking provider"), ("ok", "Campaign 1001: bookings"), *NO_HOOKS]
 
 
 async def test_it_is_said_whom_each_campaign_books(counter: Counter) -> None:
@@ -166,3 +185,74 @@ async def test_only_lists_the_maps_name_are_read(counter: Counter) -> None:
     assert lists == []
     await checked(counter, a_campaign(leads=mapped(campaign="Contractor Commerce")))
     assert len([call for call in await counter.calls() if "/marketing/" in call]) == 1
+
+
+async def test_without_hooks_it_is_said_that_the_poll_finds_everything(counter: Counter) -> None:
+    """RF-41, RF-42: a note of each side, and no fault."""
+    told = await hook_lines(counter, hooked())
+    assert [(line.kind, line.what) for line in told.values()] == NO_HOOKS
+    assert told[SECRET].words == "not set: Referral Factory's hooks are not received"
+    assert told[KEY].words == "not set: ServiceTitan's events are not received"
+    assert all("each pass finds everything" in line.fix for line in told.values())
+
+
+async def test_one_side_may_send_word_and_the_other_not(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RF-41: which of the two is received, and how it must be set up there."""
+    monkeypatch.setenv("RF_HOOKS", "a-secret-of-the-tests")
+    fields = {"code": "lead_code", "id": ""}
+    told = await hook_lines(
+        counter, hooked(referral_factory={"webhook_secret": "${RF_HOOKS}", "webhook_fields": fields})
+    )
+    assert [line.kind for line in told.values()] == ["ok", "advice"]
+    how = "with the header X-Truckroll-Secret, and a person in the field lead_code"
+    assert told[SECRET].words == f"Referral Factory's hooks are received, {how}"
+    assert "a-secret-of-the-tests" not in str(told)
+
+
+async def test_both_sides_may_send_word(counter: Counter) -> None:
+    """RF-41, RF-42."""
+    told = await hook_lines(
+        counter, hooked(referral_factory={"webhook_secret": "abc"}, servicetitan={"webhook_key": "def"})
+    )
+    assert [line.kind for line in told.values()] == ["ok", "ok"]
+    assert told[SECRET].words.endswith("a person in the field code or id")
+    assert told[KEY].words == "ServiceTitan's events are received, signed in the header x-servicetitan-signature (hex)"
+
+
+@pytest.mark.parametrize(
+    ("sections", "what"),
+    [
+        pytest.param(
+            {"referral_factory": {"webhook_secret": "abc", "webhook_secret_header": " "}}, SECRET, id="the program's"
+        ),
+        pytest.param({"servicetitan": {"webhook_key": "abc", "webhook_signature_header": ""}}, KEY, id="the tenant's"),
+    ],
+)
+async def test_a_secret_without_its_header_receives_nothing(
+    counter: Counter, sections: dict[str, Any], what: str
+) -> None:
+    """RF-41: as the receiver has it."""
+    line = (await hook_lines(counter, hooked(**sections)))[what]
+    assert line.kind == "advice"
+    assert line.words.startswith("the name of its header is not set: ")
+
+
+@pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
+@pytest.mark.parametrize(
+    ("sections", "what"),
+    [
+        pytest.param({"referral_factory": {"webhook_secret": "${NO_HOOKS_HERE}"}}, SECRET, id="the program's"),
+        pytest.param({"servicetitan": {"webhook_key": "${NO_HOOKS_HERE}"}}, KEY, id="the tenant's"),
+    ],
+)
+async def test_a_secret_whose_variable_has_no_value_is_a_fault(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, sections: dict[str, Any], what: str, value: str | None
+) -> None:
+    """RF-41: whoever named it means to be told; the receiver would refuse every delivery."""
+    monkeypatch.delenv("NO_HOOKS_HERE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("NO_HOOKS_HERE", value)
+    line = (await hook_lines(counter, hooked(**sections)))[what]
+    assert line.kind == "no"
+    assert "${NO_HOOKS_HERE}, which is not set" in line.words
+    assert line.fix.startswith("Set NO_HOOKS_HERE")

@@ -51,7 +51,7 @@ async def test_a_held_lead_is_booked_by_the_next_pass(counter: Counter) -> None:
     await a_lead(counter, stage=ReferralStage.HELD, why="The person has no name.")
     await a_lead(counter, 9, stage=ReferralStage.HELD)
     words = await again(counter, await held(counter, record_of(8)))
-    assert words == "lead 8 is tried again by the next pass."
+    assert words == "person 8 is tried again by the next pass."
     row = await counter.books.referred.get("demo", 8)
     assert row is not None
     assert (row.stage, row.why, row.is_confirmed) == ("new", "Set free to be tried again.", True)
@@ -73,16 +73,18 @@ async def test_a_lead_that_is_retried_twice_is_refused_the_second_time(counter: 
 async def test_a_booking_that_could_not_be_looked_at_stays_on_the_list(counter: Counter) -> None:
     """RF-42, RF-43: each pass looks again by the list; off it, what has changed would never be seen."""
     await a_lead(counter, stage=ReferralStage.BOOKED, booking=501)
-    words = await again(counter, await held(counter, "lead 8, its booking"))
-    assert words == "lead 8, its booking: it is looked at again with each pass, and is off the list once that succeeds."
-    assert await listed(counter) == ["lead 8, its booking"]
+    words = await again(counter, await held(counter, "person 8, its booking"))
+    assert (
+        words == "person 8, its booking: it is looked at again with each pass, and is off the list once that succeeds."
+    )
+    assert await listed(counter) == ["person 8, its booking"]
 
 
 @pytest.mark.parametrize("stage", [stage for stage in ReferralStage if stage is not ReferralStage.HELD])
 async def test_one_who_is_not_held_any_more_is_left_as_it_is(counter: Counter, stage: ReferralStage) -> None:
     """RF-D6: what is booked or qualified is not booked again by taking an old entry off the list."""
     before = await a_lead(counter, stage=stage, booking=501)
-    assert await again(counter, await held(counter, record_of(8))) == "lead 8 is off the list."
+    assert await again(counter, await held(counter, record_of(8))) == "person 8 is off the list."
     row = await counter.books.referred.get("demo", 8)
     assert row is not None
     assert (row.stage, row.booking, row.is_confirmed, row.updated_at) == (stage, 501, False, before.updated_at)
@@ -92,7 +94,7 @@ async def test_one_who_is_not_held_any_more_is_left_as_it_is(counter: Counter, s
 @pytest.mark.parametrize(
     "record",
     ["booking provider", "campaign 1001", "map of campaign 1001", "changed bookings",
-     "lead 8, fields of job 901", "a person without an id", "lead 999"],
+     "person 8, fields of job 901", "a person without an id", "person 999"],
 )  # fmt: skip
 async def test_what_is_held_and_is_no_waiting_person_comes_off_the_list(counter: Counter, record: str) -> None:
     """RF-S6: the next pass looks again, and holds it again where it still is so."""
