@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-import aiohttp
 import httpx
+from pyreqwest.exceptions import BuilderError, ConnectTimeoutError, DetailedPyreqwestError, PoolTimeoutError
 
 from models.errors import (
     AmbiguousWriteError,
@@ -88,7 +88,7 @@ def from_exception(call: Call, error: Exception) -> VendorError:
     A refused or timed-out connection sent nothing, so also a write may simply be repeated. Anything later than that
     leaves a write open: it may have happened.
     """
-    kind = type(error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error).__name__
+    kind = _kind_of(error)
     if _was_never_sent(error):
         return TransientError(
             f"{call.vendor} could not be reached while {call.doing} ({kind}): nothing was sent.",
@@ -225,13 +225,38 @@ _WAIT: Final = (
 )
 
 
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    ConnectTimeoutError,
+    PoolTimeoutError,
+    BuilderError,
+)
+"""What the libraries raise before a byte of the request has left."""
+
+_WHILE_CONNECTING: Final = "client error (Connect)"
+
+
 def _was_never_sent(error: Exception) -> bool:
-    # httpx-aiohttp 0.2 turns every aiohttp connection error into ConnectTimeout, also a server that hangs up after it
-    # was sent a purchase order. Only aiohttp's own type tells whether the request had left.
-    cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__
-    if isinstance(cause, aiohttp.ClientError):
-        return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL)
-    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol | httpx.InvalidURL)
+    told = error if isinstance(error, DetailedPyreqwestError) else error.__cause__
+    if isinstance(told, DetailedPyreqwestError) and not isinstance(told, _NEVER_SENT):
+        # pyreqwest calls it a ConnectError, too, when the server hangs up on a request it was sent. The causes tell;
+        # if their words change one day, a write counts as open, which is the safe side.
+        return _WHILE_CONNECTING in _causes(told)
+    return isinstance(error, _NEVER_SENT)
+
+
+def _kind_of(error: Exception) -> str:
+    """Say what happened: the innermost cause, which never has the address in it, else the error's name."""
+    causes = _causes(error) if isinstance(error, DetailedPyreqwestError) else []
+    return causes[-1] if len(causes) > 1 else type(error).__name__
+
+
+def _causes(error: DetailedPyreqwestError) -> list[str]:
+    return [cause["message"] for cause in error.details["causes"] or ()]
 
 
 def _unanswered(call: Call, what: str, status: int | None, words: str) -> VendorError:

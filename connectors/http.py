@@ -11,22 +11,22 @@ import itertools
 import logging
 import os
 import random
-import ssl
 import time
 from asyncio import sleep
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
-from urllib.request import getproxies
 
-import aiohttp
 import httpx
 import stamina
-from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel
-from yarl import URL
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.compatibility.httpx import HttpxTransport
+from pyreqwest.exceptions import ConnectTimeoutError, PyreqwestError
+from pyreqwest.http import Url
 
 from connectors.errors import (
     Call,
@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 10.0
 POOL_TIMEOUT_S: Final = 60.0
+MOST_CONNECTIONS: Final = 100
 READ_ATTEMPTS: Final = 3
 MAX_PAUSES: Final = 6
 """How often one call waits out a 429 before it gives up."""
@@ -120,18 +121,15 @@ class VendorHttp:
         self._credentials = " and ".join(named(secret) for secret in secrets)
         self._private = secret_values(secrets)
         self._is_missing = is_missing
+        straight = _Straight(base_url, read_timeout_s) if transport is None and _goes_straight() else None
         self._client = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, pool=POOL_TIMEOUT_S),
-            transport=(network := transport or choose_transport()),
+            transport=transport if straight is None else straight.transport,
             headers=_ALWAYS,
         )
         auth.attach(self._client)
-        self._line: _Line = (
-            _OverAiohttp(network, str(self._client.base_url), read_timeout_s)
-            if isinstance(network, AiohttpTransport)
-            else _OverHttpx(self._client)
-        )
+        self._line: _Line = straight or _OverHttpx(self._client)
 
     async def __aenter__(self) -> Self:
         return self
@@ -250,7 +248,7 @@ class VendorHttp:
             if sent.into is not None and httpx.codes.is_success(reply.status):
                 return Answer(reply.status, parse_json(sent.into, reply.content, sent.call), reply.headers)
             body, is_json = _read(reply)
-        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, PyreqwestError, OSError) as error:
             raise from_exception(sent.call, error) from error
         finally:
             if log.isEnabledFor(logging.DEBUG):
@@ -326,38 +324,39 @@ class _OverHttpx:
         return _Reply(response.status_code, response.headers, response.content)
 
 
-class _OverAiohttp:
-    """Over the transport's own aiohttp session: a call through httpx's client takes three times the CPU."""
+class _Straight:
+    """Over reqwest itself, under httpx's client: a call through httpx takes three times the CPU."""
 
-    def __init__(self, transport: AiohttpTransport, base_url: str, read_timeout_s: float) -> None:
-        self._transport = transport
+    def __init__(self, base_url: str, read_timeout_s: float) -> None:
         self._base_url = base_url.rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(
-            sock_connect=CONNECT_TIMEOUT_S, sock_read=read_timeout_s, connect=POOL_TIMEOUT_S
-        )
+        self._deadline_s = CONNECT_TIMEOUT_S + read_timeout_s
+        self._longest_connecting_s = CONNECT_TIMEOUT_S + read_timeout_s / 2
+        self._client = _network(self._deadline_s)
+        self.transport: Final = HttpxTransport(self._client)
+        """For what httpx does itself: fetching tokens."""
 
     async def exchange(self, sent: _Sent, content: bytes | None, dress: Mapping[str, str]) -> _Reply:
-        session = self._transport.client
-        if not isinstance(session, aiohttp.ClientSession):
-            session = self._transport.client = self._transport.get_client()
-        address = _address(self._base_url, sent.path)
+        address: Url | str = _address(self._base_url, sent.path)
         if sent.query:
-            address = URL(f"{address}?{urlencode(_written(sent.query))}", encoded=True)
-        async with session.request(
-            sent.method,
-            address,
-            data=content,
-            headers={**_ALWAYS, **dress} if content is None else {**_ALWAYS, **dress, **_JSON},
-            timeout=self._timeout,
-            allow_redirects=False,
-        ) as response:
-            return _Reply(response.status, response.headers, await response.read())
+            address = f"{address}?{urlencode(_written(sent.query))}"
+        request = self._client.request(sent.method, address).headers(dress)
+        if content is not None:
+            request = request.headers(_JSON).body_bytes(content)
+        started = time.perf_counter()
+        try:
+            response = await request.build().send()
+            return _Reply(response.status, response.headers, bytes(await response.bytes()))
+        except ConnectTimeoutError as error:
+            # pyreqwest calls every timeout before the answer begins one of connecting, after which nothing was sent.
+            if time.perf_counter() - started > self._longest_connecting_s:
+                raise TimeoutError(f"no answer in {self._deadline_s:g} s") from error
+            raise
 
 
 @functools.lru_cache(maxsize=256)
-def _address(base_url: str, path: str) -> URL:
+def _address(base_url: str, path: str) -> Url:
     """Return a path's address; a sync writes to the same one by the ten thousand."""
-    return URL(base_url + quote(path, safe=_PATH_MARKS), encoded=True)
+    return Url(base_url + quote(path, safe=_PATH_MARKS))
 
 
 _ALWAYS: Final = {"Accept": "application/json", "User-Agent": "truckroll"}
@@ -384,32 +383,27 @@ def _note(sent: _Sent, reply: _Reply | None, body: Any, seconds: float) -> None:
     log.debug("%s %s %s %s %.0f ms %s", number, sent.method, path, status, seconds * 1000, _trace_id(body))
 
 
-def choose_transport() -> httpx.AsyncBaseTransport:
-    """Return the network: httpx over aiohttp, or httpx's own where TRUCKROLL_HTTP says `httpx` (tests with respx).
+def _goes_straight() -> bool:
+    """Tell whether calls go over reqwest; TRUCKROLL_HTTP=httpx keeps to httpx's own network (tests with respx)."""
+    return os.environ.get("TRUCKROLL_HTTP") != "httpx"
 
-    aiohttp's takes a quarter of the CPU per call (DESIGN section 6).
+
+def _network(deadline_s: float) -> Client:
+    """Return reqwest's client: a write is sent once, whatever becomes of it, and a redirect is never followed.
+
+    A proxy and further certificates come from the environment, as everywhere: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
     """
-    if os.environ.get("TRUCKROLL_HTTP", "aiohttp") == "httpx":
-        return httpx.AsyncHTTPTransport(verify=_tls())
-    return AiohttpTransport(verify=_tls(), client=_session)
-
-
-def _session() -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=KEEPALIVE_S, ssl=_tls()),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # A shop's proxy. Where there is none, aiohttp would still look for one on two other threads with every call.
-        trust_env=bool(getproxies()),
+    return (
+        ClientBuilder()
+        .default_headers(_ALWAYS)
+        .follow_redirects(enable=False)
+        .connect_timeout(timedelta(seconds=CONNECT_TIMEOUT_S))
+        .timeout(timedelta(seconds=deadline_s))
+        .max_connections(MOST_CONNECTIONS)
+        .pool_timeout(timedelta(seconds=POOL_TIMEOUT_S))
+        .pool_idle_timeout(timedelta(seconds=KEEPALIVE_S))
+        .build()
     )
-    # aiohttp repeats PUT and DELETE by itself when the server hangs up. A hold would be placed twice: off.
-    session._retry_connection = False  # noqa: SLF001
-    return session
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    # Reading the certificates takes longer than a call; every client shares one context.
-    return httpx.create_ssl_context()
 
 
 def _is_worth_repeating(error: Exception) -> bool:

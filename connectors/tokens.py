@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-import aiohttp
 import httpx
 from pydantic import Field
+from pyreqwest.exceptions import PyreqwestError
 
 from connectors.errors import Call, UnauthorizedError, VendorError, from_answer, from_exception
 from connectors.wire import VendorModel, decode, parse
@@ -144,7 +144,7 @@ class TokenAuth:
         for way in self._ways:
             try:
                 response = await self._client.send(way(), auth=None)
-            except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            except (httpx.HTTPError, PyreqwestError, OSError) as error:
                 raise from_exception(call, error) from error
             try:
                 body = decode(response.content)

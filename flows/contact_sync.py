@@ -25,10 +25,10 @@ from models.contact_sync import SkipReason, SyncCounts
 from models.errors import BusyError, ContractError, HeldError, RejectedError
 from models.referral_settings import CampaignSettings
 from models.report import RunReport
-from tasks.collecting import few_collections
 from tasks.contact_index import refresh_contact_index
 from tasks.contact_sync import PROCESS, Pace, PageDone, check_campaign, has_begun, once_cursor, read_mark, sync_page
 from tasks.house import House, open_house
+from tasks.interpreter import for_a_busy_pass
 from tasks.referral_calls import referral_calls
 
 VENDORS = ("Referral Factory", "ServiceTitan")
@@ -50,7 +50,7 @@ async def contact_sync(shop: str) -> State[Any]:
         campaigns = [one for one in house.shop.need_referral_factory().campaigns if one.contact_sync.enabled]
         if await _may_run(house, report, campaigns):
             try:
-                with few_collections():
+                with for_a_busy_pass():
                     # 1. What changed at customers and their contacts since the last pass.
                     await refresh_contact_index(shop, with_locations=False)
                     for campaign in campaigns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -54,7 +55,8 @@ class UserPage(DomainModel):
     unreadable: tuple[UnreadableUser, ...] = ()
 
 
-class NewReferrer(DomainModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReferrer:
     """A person who is to get a link. Nobody is notified, ever (RF-31)."""
 
     campaign_id: int
@@ -63,7 +65,8 @@ class NewReferrer(DomainModel):
     meta: tuple[tuple[str, str], ...] = ()
 
 
-class Created(DomainModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
     """The person has a link now."""
 
     user: ReferralUser

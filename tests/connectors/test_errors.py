@@ -6,12 +6,11 @@ import pickle
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
 import httpx
 import pytest
-from aiohttp.client_reqrep import ConnectionKey
 from hypothesis import given
 from hypothesis import strategies as some
+from pyreqwest import exceptions as reqwest
 
 from connectors.errors import (
     AmbiguousWriteError,
@@ -35,14 +34,8 @@ READ = Call("ServiceTitan", "reading job 5", is_write=False, credentials="ST_CLI
 WRITE = Call("Marcone", "placing order TR-1", is_write=True, credentials="MARCONE_CLIENT_SECRET")
 
 
-def over_aiohttp(cause: aiohttp.ClientError) -> httpx.ConnectTimeout:
-    """httpx-aiohttp makes a ConnectTimeout of nearly everything."""
-    error = httpx.ConnectTimeout("")
-    error.__cause__ = cause
-    return error
-
-
-KEY = ConnectionKey("h", 1, False, True, None, None, None)
+def over_reqwest(kind: type[reqwest.DetailedPyreqwestError], *causes: str) -> reqwest.DetailedPyreqwestError:
+    return kind("", {"causes": [{"message": one} for one in ("for url (http://h/?email=robin@example.com)", *causes)]})
 
 
 @pytest.mark.parametrize(
@@ -52,16 +45,21 @@ KEY = ConnectionKey("h", 1, False, True, None, None, None)
         pytest.param(httpx.ConnectTimeout(""), TransientError, TransientError, id="connect timeout: nothing was sent"),
         pytest.param(httpx.ReadTimeout(""), TransientError, AmbiguousWriteError, id="no answer in time"),
         pytest.param(httpx.WriteTimeout(""), TransientError, AmbiguousWriteError, id="sending took too long"),
-        pytest.param(httpx.PoolTimeout(""), TransientError, AmbiguousWriteError, id="no connection free"),
+        pytest.param(httpx.PoolTimeout(""), TransientError, TransientError, id="no connection free"),
         pytest.param(httpx.ReadError(""), TransientError, AmbiguousWriteError, id="dropped while reading"),
         pytest.param(httpx.WriteError(""), TransientError, AmbiguousWriteError, id="dropped while sending"),
         pytest.param(httpx.RemoteProtocolError(""), TransientError, AmbiguousWriteError, id="hung up"),
         pytest.param(httpx.ProxyError(""), TransientError, AmbiguousWriteError, id="proxy failed"),
-        pytest.param(over_aiohttp(aiohttp.ServerDisconnectedError()), TransientError, AmbiguousWriteError, id="aiohttp: hung up"),
-        pytest.param(over_aiohttp(aiohttp.ClientOSError()), TransientError, AmbiguousWriteError, id="aiohttp: connection reset"),
-        pytest.param(over_aiohttp(aiohttp.ConnectionTimeoutError()), TransientError, TransientError, id="aiohttp: connect timeout"),
-        pytest.param(over_aiohttp(aiohttp.ClientConnectorError(KEY, OSError())), TransientError, TransientError, id="aiohttp: refused"),
-        pytest.param(aiohttp.ClientPayloadError(), TransientError, AmbiguousWriteError, id="aiohttp: unmapped"),
+        pytest.param(over_reqwest(reqwest.ConnectError, "client error (Connect)", "refused"), TransientError, TransientError, id="reqwest: refused"),
+        pytest.param(over_reqwest(reqwest.ConnectTimeoutError, "timed out"), TransientError, TransientError, id="reqwest: connect timeout"),
+        pytest.param(over_reqwest(reqwest.PoolTimeoutError), TransientError, TransientError, id="reqwest: no connection free"),
+        pytest.param(over_reqwest(reqwest.BuilderError), TransientError, TransientError, id="reqwest: no address"),
+        pytest.param(over_reqwest(reqwest.ConnectError, "client error (SendRequest)", "closed"), TransientError, AmbiguousWriteError, id="reqwest: hung up"),
+        pytest.param(over_reqwest(reqwest.ReadTimeoutError, "timed out"), TransientError, AmbiguousWriteError, id="reqwest: no answer in time"),
+        pytest.param(over_reqwest(reqwest.ReadError, "reset"), TransientError, AmbiguousWriteError, id="reqwest: dropped while reading"),
+        pytest.param(over_reqwest(reqwest.WriteError, "reset"), TransientError, AmbiguousWriteError, id="reqwest: dropped while sending"),
+        pytest.param(over_reqwest(reqwest.BodyDecodeError, "end of file"), TransientError, AmbiguousWriteError, id="reqwest: cut off"),
+        pytest.param(TimeoutError(), TransientError, AmbiguousWriteError, id="our own deadline"),
     ],
 )  # fmt: skip
 def test_a_missing_answer_tells_the_caller_what_to_do(
@@ -72,6 +70,7 @@ def test_a_missing_answer_tells_the_caller_what_to_do(
         assert type(error) is means
         assert call.vendor in str(error)
         assert call.doing in str(error)
+        assert "@" not in str(error)
         assert error.fix
 
 

@@ -515,8 +515,8 @@ async def rude_server(rude_after: str) -> AsyncIterator[tuple[str, list[str]]]:
 async def test_over_the_real_transport_a_write_left_without_answer_is_open_and_was_sent_once(
     st_settings: ServiceTitanSettings, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """aiohttp repeats PUT and DELETE by itself, and httpx-aiohttp calls a hang-up a connect timeout: neither may pass."""
-    monkeypatch.setenv("TRUCKROLL_HTTP", "aiohttp")
+    """Libraries like to repeat PUT and DELETE by themselves, or to call a hang-up a failed connection: neither may pass."""
+    monkeypatch.delenv("TRUCKROLL_HTTP")
     async with rude_server(method) as (address, seen):
         settings = st_settings.model_copy(update={"api_url": address, "auth_url": f"{address}/token"})
         async with ServiceTitan.from_settings(settings, limiter=Unlimited(), tokens=TokenStore()) as client:
@@ -534,7 +534,7 @@ async def test_over_the_real_transport_a_write_left_without_answer_is_open_and_w
 async def test_over_the_real_transport_a_refused_connection_sent_nothing(
     marcone_settings: MarconeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRUCKROLL_HTTP", "aiohttp")
+    monkeypatch.delenv("TRUCKROLL_HTTP")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -542,6 +542,25 @@ async def test_over_the_real_transport_a_refused_connection_sent_nothing(
     async with Marcone.from_settings(settings, limiter=Unlimited(), tokens=TokenStore()) as client:
         with pytest.raises(TransientError, match="nothing was sent"):
             await client.create_purchase_order(purchase_order())
+
+
+async def test_over_the_real_transport_a_connection_that_is_not_taken_in_time_sent_nothing(
+    marcone_settings: MarconeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server whose queue is full takes nobody; that is not to be taken for an order without an answer."""
+    monkeypatch.delenv("TRUCKROLL_HTTP")
+    monkeypatch.setattr("connectors.http.CONNECT_TIMEOUT_S", 0.3)
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        async with _plain(f"http://127.0.0.1:{full.getsockname()[1]}") as http:
+            with pytest.raises(TransientError, match="nothing was sent"):
+                await http.send("POST", "/orders", http.call("placing an order", is_write=True), body={"a": 1})
 
 
 async def test_a_missing_job_is_told_from_a_server_that_is_down(st: ServiceTitan, vendors: respx.MockRouter) -> None:
@@ -605,7 +624,7 @@ def _reply(status: str, body: bytes, kind: str = "application/json") -> bytes:
     )
 
 
-@pytest.mark.parametrize("network", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("network", ["reqwest", "httpx"])
 @pytest.mark.parametrize(
     ("reply", "meaning"),
     [
@@ -618,13 +637,15 @@ def _reply(status: str, body: bytes, kind: str = "application/json") -> bytes:
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Encoding: gzip\r\n\r\nnot gzip!", AmbiguousWriteError, id="not gzip"),
         pytest.param(b"SMTP ready\r\n\r\n", AmbiguousWriteError, id="another protocol"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", AmbiguousWriteError, id="cut off"),
+        pytest.param(b"", AmbiguousWriteError, id="no answer in time"),
     ],
 )  # fmt: skip
 async def test_both_networks_tell_the_same(
     monkeypatch: pytest.MonkeyPatch, network: str, reply: bytes, meaning: type[VendorError]
 ) -> None:
-    """Calls go straight over aiohttp, and over httpx in tests: one failure must be one error on either."""
+    """Calls go straight over reqwest, and over httpx in tests: one failure must be one error on either."""
     monkeypatch.setenv("TRUCKROLL_HTTP", network)
+    monkeypatch.setattr("connectors.http.CONNECT_TIMEOUT_S", 0.3)
     async with polite_server(reply) as (address, seen), _plain(address, read_timeout_s=0.3) as http:
         with pytest.raises(VendorError) as caught:
             await http.send("POST", "/users", http.call("adding", is_write=True), body={"a": 1})
@@ -632,7 +653,7 @@ async def test_both_networks_tell_the_same(
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize("network", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("network", ["reqwest", "httpx"])
 async def test_both_networks_send_the_same(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
     monkeypatch.setenv("TRUCKROLL_HTTP", network)
     packed = gzip.compress(b'{"price":41.10}')
@@ -658,9 +679,9 @@ def _plain(address: str, read_timeout_s: float = 5.0) -> VendorHttp:
     return VendorHttp("V", address, auth=KeyAuth(Secret("key")), limiter=Unlimited(), read_timeout_s=read_timeout_s)
 
 
-async def test_a_shops_proxy_is_used_and_asked_for_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking for one costs two threads with every call."""
-    monkeypatch.setenv("TRUCKROLL_HTTP", "aiohttp")
+async def test_a_shops_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the environment names it, where every other program looks too."""
+    monkeypatch.delenv("TRUCKROLL_HTTP")
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)

@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -72,7 +73,7 @@ async def test_a_new_referrer_has_a_link_and_is_not_notified(rf: ReferralFactory
 )
 async def test_names_travel_as_typed(rf: ReferralFactory, vendors: respx.MockRouter, name: str, sent: str) -> None:
     route = vendors.post(USERS).respond(201, json={"data": user_row(first_name=sent)})
-    created = await rf.create_referrer(DANA.model_copy(update={"first_name": name}))
+    created = await rf.create_referrer(replace(DANA, first_name=name))
     assert isinstance(created, Created)
     assert created.user.first_name == sent
     assert json.loads(route.calls[0].request.content)["first_name"] == sent

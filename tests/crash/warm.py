@@ -7,7 +7,6 @@ import importlib
 import apprise
 
 USED = (
-    "aiohttp",
     "alembic.command",
     "anyio._backends._asyncio",
     "deployments.cli",
@@ -20,13 +19,13 @@ USED = (
     "flows.parts_loop",
     "flows.running",
     "graphviz",
-    "httpx_aiohttp",
     "opentelemetry.metrics",
     "prefect.concurrency.asyncio",
     "prefect.flow_engine",
     "prefect.task_engine",
     "prefect.telemetry.run_telemetry",
     "prefect.utilities.visualization",
+    "pyreqwest.client",
     "store",
     "tasks.approvals",
     "tasks.held",
