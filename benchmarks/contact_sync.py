@@ -1,12 +1,12 @@
 """What a first contact sync costs beside a bare asyncio loop that makes the same calls: CPU, throughput, memory.
 
-    python -m benchmarks.contact_sync [--sizes 5000,50000] [--huge 200000] [--sandbox]
+    python -m benchmarks.contact_sync [--sizes 5000,50000] [--rounds 3] [--huge 200000] [--sandbox]
 
 With the limit lifted. The vendors are a small server of the benchmark's own (`_two_vendors.py`): it has the contract's
 shapes and sizes and checks next to nothing, so that the floor is the client's and not the server's. `--sandbox` takes
 the strict sandbox instead, whose calls cost more than the client's. In one run, per size: two floors (`_floors.py`:
 aiohttp, and httpx over httpx-aiohttp), then `truckroll run contact-sync` in a process of its own with everything on:
-Prefect, the ledger, parsing, writing.
+Prefect, the ledger, parsing, writing. All of it in so many rounds, one after the other; the medians are shown.
 
 What matters are ratios. CPU is our process's; its share for starting up, measured with a pass that has nothing to do,
 is shown beside. Seconds go from the first call to the last answer, as the server saw them. Memory is the peak above
@@ -18,11 +18,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ FOLDER = Path(__file__).resolve().parent
 MOST_CPU_MS, LEAST_SHARE, MOST_MB = 1.2, 0.5, 150
 """What is to be kept: CPU per contact, share of the faster floor's throughput, memory above the idle program."""
 
-IN_FLIGHT = 64
+IN_FLIGHT = 128
 """As the sync has it: tasks/referral_calls.py."""
 
 
@@ -133,7 +134,7 @@ def floor(there: Vendors, way: str, contacts: int) -> Cost:
 def sync(there: Vendors, contacts: int, scratch: Path) -> Cost:
     there.begin(contacts)
     house = there.house
-    house.env["TRUCKROLL_DATABASE_URL"] = f"sqlite:///{scratch / f'{contacts}.db'}"
+    house.env["TRUCKROLL_DATABASE_URL"] = f"sqlite:///{scratch / f'{contacts}-{time.monotonic_ns()}.db'}"
     before = _cpu_of_prefect(house)
     told = house.run("run", "contact-sync", "--shop", "demo", "--json")
     (item,) = told["report"]["items"]
@@ -144,6 +145,19 @@ def sync(there: Vendors, contacts: int, scratch: Path) -> Cost:
     seconds = seen.get("seconds") or told["report"]["seconds"]
     after = _cpu_of_prefect(house)
     return Cost("truckroll", contacts, seconds, told["cpu_s"], told["peak_mb"], after - before)
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """Return the middle of several measurements, figure by figure; of memory the most."""
+    one = costs[0]
+    return Cost(
+        one.who,
+        one.contacts,
+        statistics.median(each.seconds for each in costs),
+        statistics.median(each.cpu_s for each in costs),
+        max(each.peak_mb for each in costs),
+        statistics.median(each.server_cpu_s for each in costs),
+    )
 
 
 def _cpu_of_prefect(house: Stage) -> float:
@@ -157,6 +171,7 @@ def _cpu_of_prefect(house: Stage) -> float:
 def main() -> None:
     options = argparse.ArgumentParser(description="What a first contact sync costs beside a bare loop.")
     options.add_argument("--sizes", default="5000,50000")
+    options.add_argument("--rounds", type=int, default=3, help="of which the medians are shown")
     options.add_argument("--huge", type=int, default=0, help="one more size, for memory only")
     options.add_argument("--sandbox", action="store_true", help="against the strict sandbox instead of a small server")
     chosen = options.parse_args()
@@ -168,10 +183,10 @@ def main() -> None:
         stage() as house,
         vendors(house, is_sandbox=chosen.sandbox) as there,
     ):
-        measure(there, sizes, chosen.huge, Path(folder))
+        measure(there, sizes, chosen.rounds, chosen.huge, Path(folder))
 
 
-def measure(there: Vendors, sizes: list[int], huge: int, scratch: Path) -> None:
+def measure(there: Vendors, sizes: list[int], rounds: int, huge: int, scratch: Path) -> None:
     print(f"vendors: {'the sandbox' if there.is_sandbox else 'a small server of the benchmark, which checks little'}")
     sync(there, 0, scratch)  # starts Prefect's server, makes the tables
     idle = sync(there, 0, scratch)
@@ -179,8 +194,11 @@ def measure(there: Vendors, sizes: list[int], huge: int, scratch: Path) -> None:
     print(f"{'':>20} {'contacts':>9} {'seconds':>8} {'a second':>9} {'CPU ms each':>12} {'MB over idle':>13}")
     peaks = []
     for contacts in sizes:
-        floors = [floor(there, way, contacts) for way in ("aiohttp", "httpx")]
-        ours = sync(there, contacts, scratch)
+        taken = [
+            (floor(there, "aiohttp", contacts), floor(there, "httpx", contacts), sync(there, contacts, scratch))
+            for _ in range(rounds)
+        ]
+        *floors, ours = (median(costs) for costs in zip(*taken, strict=True))
         peaks.append(ours.peak_mb - idle.peak_mb)
         for one in (*floors, ours):
             memory = f"{one.peak_mb - idle.peak_mb:13.0f}" if one is ours else ""

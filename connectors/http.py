@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 10.0
 POOL_TIMEOUT_S: Final = 60.0
-MOST_CONNECTIONS: Final = 100
+MOST_CONNECTIONS: Final = 150
 READ_ATTEMPTS: Final = 3
 MAX_PAUSES: Final = 6
 """How often one call waits out a 429 before it gives up."""

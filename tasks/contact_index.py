@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -36,6 +36,7 @@ from tasks.step import step
 _PHONES = {"Phone", "MobilePhone"}
 """A fax machine is nobody's phone."""
 
+_Page = TypeVar("_Page")
 _Keep = Callable[[House, Sequence[Any]], Awaitable[None]]
 
 
@@ -246,11 +247,23 @@ async def _take_in(house: House, feed: _Feed) -> int:
 
 async def _take_in_from(house: House, feed: _Feed, token: str) -> int:
     taken = 0
-    async for page in feed.pages(house.servicetitan, token):
+    async for page in _one_ahead(feed.pages(house.servicetitan, token)):
         await feed.keep(house, page.data)
         await house.books.cursors.set(house.shop.name, _cursor(feed), page.continue_from)
         taken += len(page.data)
     return taken
+
+
+async def _one_ahead(pages: AsyncIterator[_Page]) -> AsyncIterator[_Page]:
+    """Yield pages while the next one is on its way; what keeps it from coming is raised when it is its turn."""
+    nothing_more = object()
+    coming = asyncio.ensure_future(anext(pages, nothing_more))
+    try:
+        while (page := await coming) is not nothing_more:
+            coming = asyncio.ensure_future(anext(pages, nothing_more))
+            yield cast("_Page", page)
+    finally:
+        coming.cancel()
 
 
 def _cursor(feed: _Feed) -> str:

@@ -78,7 +78,7 @@ async def read_campaign(house: House, campaign_id: int) -> Campaign:
 
 
 @step("sync page {number} of campaign {campaign_id}")
-async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageDone:  # noqa: ARG001  named in the task run
+async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageDone:
     """Take the next page of changed customers up. The mark moves past a page when its last call is under way.
 
     `run` names this sync, unlike any other: what another one left unanswered comes again, and is looked for. The last
@@ -87,7 +87,7 @@ async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageD
     """
     async with open_house(shop) as house:
         mapping = plan_mapping(campaign_settings(house, campaign_id).contact_sync)
-        size = page_size(referral_settings(house).calls_per_minute)
+        size = page_size(referral_settings(house).calls_per_minute, number)
         async with referral_calls(house, campaign_id, run) as calls:
             page = await _next_page(house, campaign_id, mapping, size)
             is_full, some_are_open = len(page.customers) == size, calls.is_open
@@ -106,9 +106,12 @@ async def sync_page(shop: str, campaign_id: int, number: int, run: str) -> PageD
             return PageDone(len(page.customers), is_last=not has_more, **calls.counted())
 
 
-def page_size(calls_per_minute: float) -> int:
-    """Return how many customers a page has: a minute's calls or so. Without a limit they go fast, and pages cost."""
-    return int(min(MOST, max(LEAST, calls_per_minute)))
+def page_size(calls_per_minute: float, number: int) -> int:
+    """Return how many customers a page has: a minute's calls or so. Without a limit they go fast, and pages cost.
+
+    The first pages are smaller: their calls are under way while the next ones are read.
+    """
+    return int(min(MOST, max(LEAST, calls_per_minute), LEAST * 2 ** (number - 1)))
 
 
 async def _next_page(house: House, campaign_id: int, mapping: ContactMap, size: int) -> ChangedPage:

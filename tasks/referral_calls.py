@@ -8,6 +8,7 @@ sync if nobody kept the answer (DESIGN section 3).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -34,12 +35,15 @@ from models.errors import AmbiguousWriteError, ContractError, NotFoundError, Ven
 from models.referral import Created, RefusedUser, UserChange
 from tasks.house import House
 
-IN_FLIGHT = 64
+IN_FLIGHT = 128
 """Calls under way at once. At 10 a second, of which 3 in 40 take 25 seconds, 30 are open at any time (FACTS section 8).
 The vendor's limit bounds them."""
 
 KEPT_EVERY = 100
-"""Results kept together, more where they come faster than the store takes them: after a kill they are looked for."""
+"""Results kept together, more where they come fast: after a kill they are looked for."""
+
+KEPT_AT_MOST_EVERY_S = 0.25
+"""Without a limit hundreds of results come in that time, and each keeping is a transaction."""
 
 
 @dataclass
@@ -55,6 +59,8 @@ class ReferralCalls:
     _all_taken: asyncio.Event = field(default_factory=asyncio.Event)
     _outcomes: list[Outcome] = field(default_factory=list)
     _is_keeping: bool = False
+    _keep_from: float = 0.0
+    """When results may be kept again, on the monotonic clock."""
     _stopped_by: Exception | None = None
 
     async def take(self, calls: Iterable[Call]) -> None:
@@ -100,7 +106,7 @@ class ReferralCalls:
                 if not self._waiting:
                     self._all_taken.set()
                 await self._make(call)
-                if len(self._outcomes) >= KEPT_EVERY and not self._is_keeping:
+                if len(self._outcomes) >= KEPT_EVERY and not self._is_keeping and time.monotonic() >= self._keep_from:
                     await self._keep()
         except Exception as error:  # noqa: BLE001  the store's, or a fault of ours: whoever waits for us must hear of it
             self._stopped_by = error
@@ -132,7 +138,7 @@ class ReferralCalls:
 
     async def _keep(self) -> None:
         kept, self._outcomes = self._outcomes, []
-        self._is_keeping = True
+        self._is_keeping, self._keep_from = True, time.monotonic() + KEPT_AT_MOST_EVERY_S
         try:
             await self.house.books.referrals.finish(self.house.shop.name, self.campaign_id, kept)
         finally:
