@@ -96,7 +96,7 @@ def is_skipped(report: RunReport) -> bool:
     return not counts["failed"] and not counts["held"] and any("disconnected" in item.reason for item in report.items)
 
 
-@pytest.mark.parametrize("vendor", ["referral_factory", "servicetitan"])
+@pytest.mark.parametrize("vendor", ["servicetitan", pytest.param("referral_factory", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("at", "seen"),
     [

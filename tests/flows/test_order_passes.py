@@ -85,7 +85,9 @@ async def store_does(counter: Counter, order: StoreOrder, what: str, **words: An
 
 
 @pytest.mark.usefixtures("without_waiting")
-@pytest.mark.parametrize("calls_before", [0, 14, 22, 30, 40, 50])
+@pytest.mark.parametrize(
+    "calls_before", [0, *(pytest.param(calls, marks=pytest.mark.slow) for calls in (14, 22, 30, 40)), 50]
+)
 async def test_a_tenant_away_in_the_middle_costs_only_time(counter: Counter, calls_before: int) -> None:
     """OI-67, OI-70: the pass fails and says so, no order is held or half done for good, and the next pass completes."""
     orders = [await counter.sell(**FILTER, **who, shipping="6.95") for who in (ROBIN, KIM, LEE)]
