@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ CALLS: dict[str, Operation] = {
         "POST",
         "/users",
         {"data": user_row()},
-        lambda rf: rf.create_referrer(DANA.model_copy(update={"meta": ()})),
+        lambda rf: rf.create_referrer(replace(DANA, meta=())),
     ),
     "change": ("PUT", "/users/{identifier}", {"data": user_row()}, lambda rf: rf.update_user(90211, CHANGE)),
     "change the e-mail": (

@@ -40,7 +40,7 @@ def test_a_crashed_child_is_started_again_and_said(home: Home, monkeypatch: pyte
         first = child.mark
         assert first is not None
         os.kill(first.pid, signal.SIGKILL)
-        keep_until(keeper, lambda: child.mark is not None and child.mark.pid != first.pid)
+        keep_until(keeper, lambda: (mark := child.mark) is not None and mark.pid != first.pid)
         second = child.mark
         assert second is not None
     assert any("the sleeper ended (code -9)" in words for words in said)
