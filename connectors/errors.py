@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx
-from pyreqwest.exceptions import BuilderError, ConnectTimeoutError, DetailedPyreqwestError, PoolTimeoutError
+from pyreqwest.exceptions import BuilderError, DetailedPyreqwestError, PoolTimeoutError
 
 from models.errors import (
     AmbiguousWriteError,
@@ -117,7 +117,7 @@ def from_answer(
             *at,
             retry_after_s=pause,
         )
-    if httpx.codes.is_server_error(status):
+    if httpx.codes.is_server_error(status) or status == httpx.codes.REQUEST_TIMEOUT:
         return _unanswered(call, f"{call.vendor} failed with {status} while {call.doing}{said}", status, words)
     if status == httpx.codes.UNAUTHORIZED:
         return UnauthorizedError(
@@ -159,7 +159,7 @@ def retry_after_s(headers: Mapping[str, str], body: Any, now: datetime | None = 
         pass
     try:
         moment = parsedate_to_datetime(written)
-    except ValueError:
+    except (ValueError, OverflowError):
         found = _PAUSE.search(vendors_words(body))
         return float(found.group(1)) if found else None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -231,7 +231,6 @@ _NEVER_SENT: Final = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
-    ConnectTimeoutError,
     PoolTimeoutError,
     BuilderError,
 )
@@ -243,8 +242,9 @@ _WHILE_CONNECTING: Final = "client error (Connect)"
 def _was_never_sent(error: Exception) -> bool:
     told = error if isinstance(error, DetailedPyreqwestError) else error.__cause__
     if isinstance(told, DetailedPyreqwestError) and not isinstance(told, _NEVER_SENT):
-        # pyreqwest calls it a ConnectError, too, when the server hangs up on a request it was sent. The causes tell;
-        # if their words change one day, a write counts as open, which is the safe side.
+        # pyreqwest goes by words, and those of the address too: it calls it a failed connection when the server hangs
+        # up on a request it was sent, or takes no more of it. The causes tell; if their words change one day, a write
+        # counts as open, which is the safe side.
         return _WHILE_CONNECTING in _causes(told)
     return isinstance(error, _NEVER_SENT)
 

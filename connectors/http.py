@@ -6,6 +6,7 @@ Logged at DEBUG: method, path, status, milliseconds, the vendor's trace id. Neve
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 import logging
@@ -13,20 +14,24 @@ import os
 import random
 import time
 from asyncio import sleep
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
 from urllib.parse import quote, urlencode
 
+import certifi
 import httpx
 import stamina
 from pydantic import BaseModel
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
-from pyreqwest.exceptions import ConnectTimeoutError, PyreqwestError
+from pyreqwest.exceptions import BuilderError, PyreqwestError
 from pyreqwest.http import Url
+from pyreqwest.request import ConsumedRequest
 
 from connectors.errors import (
     Call,
@@ -121,7 +126,7 @@ class VendorHttp:
         self._credentials = " and ".join(named(secret) for secret in secrets)
         self._private = secret_values(secrets)
         self._is_missing = is_missing
-        straight = _Straight(base_url, read_timeout_s) if transport is None and _goes_straight() else None
+        straight = _straight(base_url, read_timeout_s) if transport is None and _goes_straight() else None
         self._client = httpx.AsyncClient(
             base_url=base_url,
             timeout=httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S, pool=POOL_TIMEOUT_S),
@@ -249,7 +254,7 @@ class VendorHttp:
                 return Answer(reply.status, parse_json(sent.into, reply.content, sent.call), reply.headers)
             body, is_json = _read(reply)
         except (httpx.HTTPError, httpx.InvalidURL, PyreqwestError, OSError) as error:
-            raise from_exception(sent.call, error) from error
+            raise from_exception(sent.call, error) from None  # its text has the address, and that an e-mail
         finally:
             if log.isEnabledFor(logging.DEBUG):
                 _note(sent, reply, body, time.perf_counter() - started)
@@ -262,7 +267,9 @@ class VendorHttp:
         return Answer(reply.status, body, reply.headers)
 
     async def _exchange(self, sent: _Sent) -> _Reply:
-        """Send it, and once more with a new token after a 401."""
+        """Send it, and once more with a new token after a 401. Raises RuntimeError after `aclose`."""
+        if self._client.is_closed:
+            raise RuntimeError(f"The client of {self.vendor} was closed.")  # reqwest may send it all the same
         content = None if sent.body is None else encode(sent.body)
         dress = await self._auth.headers()
         await self._ask_gate()
@@ -329,28 +336,53 @@ class _Straight:
 
     def __init__(self, base_url: str, read_timeout_s: float) -> None:
         self._base_url = base_url.rstrip("/")
-        self._deadline_s = CONNECT_TIMEOUT_S + read_timeout_s
-        self._longest_connecting_s = CONNECT_TIMEOUT_S + read_timeout_s / 2
-        self._client = _network(self._deadline_s)
+        self._client = _network(CONNECT_TIMEOUT_S + read_timeout_s)
         self.transport: Final = HttpxTransport(self._client)
         """For what httpx does itself: fetching tokens."""
 
     async def exchange(self, sent: _Sent, content: bytes | None, dress: Mapping[str, str]) -> _Reply:
-        address: Url | str = _address(self._base_url, sent.path)
-        if sent.query:
-            address = f"{address}?{urlencode(_written(sent.query))}"
-        request = self._client.request(sent.method, address).headers(dress)
-        if content is not None:
-            request = request.headers(_JSON).body_bytes(content)
-        started = time.perf_counter()
+        exchanging = _exchanged(self._request(sent, content, dress))
+        return await (_to_its_end(exchanging) if sent.call.is_write else exchanging)
+
+    def _request(self, sent: _Sent, content: bytes | None, dress: Mapping[str, str]) -> ConsumedRequest:
         try:
-            response = await request.build().send()
-            return _Reply(response.status, response.headers, bytes(await response.bytes()))
-        except ConnectTimeoutError as error:
-            # pyreqwest calls every timeout before the answer begins one of connecting, after which nothing was sent.
-            if time.perf_counter() - started > self._longest_connecting_s:
-                raise TimeoutError(f"no answer in {self._deadline_s:g} s") from error
-            raise
+            address: Url | str = _address(self._base_url, sent.path)
+            if sent.query:
+                address = f"{address}?{urlencode(_written(sent.query))}"
+            request = self._client.request(sent.method, address).headers(dress)
+            if content is not None:
+                request = request.headers(_JSON).body_bytes(content)
+            return request.build()
+        except ValueError:  # it quotes the header that it does not take
+            raise SettingsError(
+                f"The address of {sent.call.vendor}, or a key, cannot be sent as it is written.",
+                "Look for a line break or a stray character in the address in the shop file and in "
+                f"{sent.call.credentials or 'its credentials'}.",
+            ) from None
+
+
+async def _exchanged(request: ConsumedRequest) -> _Reply:
+    response = await request.send()
+    headers: dict[str, str] = {}
+    for name in _UNDERSTOOD:
+        with suppress(ValueError):  # letters that are not ASCII
+            value = response.get_header(name)
+            if value is not None:
+                headers[name] = value
+    return _Reply(response.status, headers, bytes(await response.bytes()))
+
+
+async def _to_its_end(exchanging: Coroutine[Any, Any, _Reply]) -> _Reply:
+    """Wait for a write even when we are cancelled: reqwest goes on with it, and it would reach the vendor later.
+
+    Cancelled once more, it is left.
+    """
+    running = asyncio.ensure_future(exchanging)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 @functools.lru_cache(maxsize=256)
@@ -361,6 +393,8 @@ def _address(base_url: str, path: str) -> Url:
 
 _ALWAYS: Final = {"Accept": "application/json", "User-Agent": "truckroll"}
 _JSON: Final = {"Content-Type": "application/json"}
+_UNDERSTOOD: Final = ("content-type", "retry-after")
+"""The headers of an answer that mean something here."""
 
 
 def _read(reply: _Reply) -> tuple[Any, bool]:
@@ -388,11 +422,30 @@ def _goes_straight() -> bool:
     return os.environ.get("TRUCKROLL_HTTP") != "httpx"
 
 
+def _straight(base_url: str, read_timeout_s: float) -> _Straight | None:
+    """Return the line over reqwest; None in a process forked off one that has used it, whose threads stay behind."""
+    try:
+        return _Straight(base_url, read_timeout_s)
+    except RuntimeError as error:
+        if "fork" in str(error):
+            return None
+        raise
+
+
 def _network(deadline_s: float) -> Client:
     """Return reqwest's client: a write is sent once, whatever becomes of it, and a redirect is never followed.
 
     A proxy and further certificates come from the environment, as everywhere: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE.
+    A machine that has no certificates, as small containers, trusts those that httpx brings.
     """
+    try:
+        return _prepared(deadline_s).build()
+    except BuilderError:
+        certificates = Path(certifi.where()).read_bytes()
+        return _prepared(deadline_s).add_root_certificate_pem(certificates).build()
+
+
+def _prepared(deadline_s: float) -> ClientBuilder:
     return (
         ClientBuilder()
         .default_headers(_ALWAYS)
@@ -402,7 +455,6 @@ def _network(deadline_s: float) -> Client:
         .max_connections(MOST_CONNECTIONS)
         .pool_timeout(timedelta(seconds=POOL_TIMEOUT_S))
         .pool_idle_timeout(timedelta(seconds=KEEPALIVE_S))
-        .build()
     )
 
 

@@ -144,8 +144,8 @@ class TokenAuth:
         for way in self._ways:
             try:
                 response = await self._client.send(way(), auth=None)
-            except (httpx.HTTPError, PyreqwestError, OSError) as error:
-                raise from_exception(call, error) from error
+            except (httpx.HTTPError, PyreqwestError, OSError, ValueError) as error:  # ValueError: an odd header
+                raise from_exception(call, error) from None
             try:
                 body = decode(response.content)
             except ValueError:
