@@ -7,6 +7,7 @@ Logged at DEBUG: method, path, status, milliseconds, the vendor's trace id. Neve
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import itertools
 import logging
@@ -179,7 +180,8 @@ class VendorHttp:
 
         Raises exactly one VendorError. Reads are repeated up to three times after a TransientError; a 429 is waited
         out for reads and writes alike, since it did nothing. With a `turn` nothing is waited for: the call goes out
-        once and now, and a 429 or a turn gone stale is a TransientError that sent nothing.
+        once and now, and a 429 or a turn gone stale is a TransientError that sent nothing. A write that is cancelled
+        ends first, at its deadline at the latest.
         """
         sent = _Sent(method, path, call, query, body)
         if turn is not None:
@@ -337,6 +339,7 @@ class _Straight:
     def __init__(self, base_url: str, read_timeout_s: float) -> None:
         self._base_url = base_url.rstrip("/")
         self._client = _network(CONNECT_TIMEOUT_S + read_timeout_s)
+        _end_calmly()
         self.transport: Final = HttpxTransport(self._client)
         """For what httpx does itself: fetching tokens."""
 
@@ -381,6 +384,7 @@ async def _to_its_end(exchanging: Coroutine[Any, Any, _Reply]) -> _Reply:
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
+        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else asyncio logs it, whole
         await asyncio.wait([running])
         raise
 
@@ -430,6 +434,12 @@ def _straight(base_url: str, read_timeout_s: float) -> _Straight | None:
         if "fork" in str(error):
             return None
         raise
+
+
+@functools.cache
+def _end_calmly() -> None:
+    """Leave reqwest's thread a moment when the process ends: one that just handed over an answer would abort it."""
+    atexit.register(time.sleep, 0.02)
 
 
 def _network(deadline_s: float) -> Client:

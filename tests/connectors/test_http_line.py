@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import ipaddress
 import json
@@ -114,10 +115,16 @@ async def server(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIter
             task.cancel()  # type: ignore[union-attr]
 
 
-async def polite(peer: Peer) -> None:
-    while True:
-        await peer.take()
-        await peer.say(OK)
+def always(answer: bytes) -> Script:
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.take()
+            await peer.say(answer)
+
+    return script
+
+
+polite = always(OK)
 
 
 def answering(*answers: bytes) -> Script:
@@ -222,7 +229,7 @@ def server_that_ends_idle_connections(how: str) -> Iterator[tuple[str, Counter[s
                     seen[json.loads(taken.partition(b"\r\n\r\n")[2])["a"]] += 1
                     connection.sendall(OK)
                     break
-            time.sleep(random.uniform(0, 0.002))  # noqa: S311 - a race
+            time.sleep(random.uniform(0, 0.002))
             if how == "408":
                 connection.sendall(b"HTTP/1.1 408 Late\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             if how == "reset":
@@ -260,7 +267,7 @@ async def test_a_write_into_a_connection_that_is_being_closed_never_comes_twice(
                 except (AmbiguousWriteError, TransientError) as error:
                     outcomes[name] = type(error).__name__
                 if number % 2:
-                    await asyncio.sleep(random.uniform(0, 0.003))  # noqa: S311 - a race
+                    await asyncio.sleep(random.uniform(0, 0.003))
         await asyncio.sleep(0.3)
     assert max(seen.values()) == 1
     assert all(seen[name] == 1 for name, outcome in outcomes.items() if outcome == "done")
@@ -330,13 +337,17 @@ async def test_a_write_cancelled_twice_is_left(caplog: pytest.LogCaptureFixture)
         with pytest.raises(asyncio.CancelledError):
             await task
         assert time.monotonic() - started < 1
+        await http.aclose()
+        await asyncio.sleep(0.05)
+    del task
+    gc.collect()
     assert not caplog.records
 
 
 async def test_redirects_are_not_followed_and_cookies_not_kept() -> None:
     async with server(polite) as (elsewhere, there):
         away = f"HTTP/1.1 307 Go\r\nLocation: {elsewhere}\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n".encode()
-        async with server(answering(away)) as (address, seen), client(address) as http:
+        async with server(always(away)) as (address, seen), client(address) as http:
             for _ in range(2):
                 with pytest.raises(RejectedError, match="307"):
                     await write(http)
@@ -357,7 +368,7 @@ ENCODED = {
 
 @pytest.mark.parametrize("coding", ENCODED)
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["with a length", "chunked"])
-async def test_a_body_is_read_however_it_is_packed(coding: str, is_chunked: bool) -> None:  # noqa: FBT001
+async def test_a_body_is_read_however_it_is_packed(coding: str, is_chunked: bool) -> None:
     packed = ENCODED[coding]
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding.encode() + b"\r\n"
     parts = [packed[at : at + 3_000_000] for at in range(0, len(packed), 3_000_000)]
@@ -385,10 +396,10 @@ async def test_an_answer_without_a_body_is_none(answer: bytes) -> None:
 
 
 async def test_a_304_to_a_question_nobody_asked_is_a_refusal_and_does_not_hang() -> None:
-    async with server(answering(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n")) as (address, _):
-        async with client(address) as http:
-            with pytest.raises(RejectedError, match="304"):
-                await read(http)
+    answer = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n"
+    async with server(answering(answer)) as (address, _), client(address) as http:
+        with pytest.raises(RejectedError, match="304"):
+            await read(http)
 
 
 @pytest.mark.parametrize(
@@ -439,13 +450,15 @@ async def test_no_address_key_or_body_is_in_an_error_its_traceback_or_the_log(
     """Prefect logs tracebacks, and reqwest's errors quote the whole address."""
     caplog.set_level(logging.DEBUG)
     async with server(script or polite) as (address, _):
-        async with client("http://127.0.0.1:1" if script is None else address) as http:
-            for call in (http.call("reading", is_write=False), http.call("adding", is_write=True)):
-                with pytest.raises(VendorError) as caught:
-                    await http.send("PUT", "/n", call, query={"email": MAIL}, body={"email": MAIL})
-                told = f"{caught.value!r} {''.join(traceback.format_exception(caught.value))} {caplog.text}"
-                assert "robin" not in told
-                assert "key-1234" not in told
+        for is_write in (False, True):
+            http = client("http://127.0.0.1:1" if script is None else address)
+            call, turn = http.call("calling", is_write=is_write), await http.take_turn()
+            with pytest.raises(VendorError) as caught:
+                await http.send("PUT", "/n", call, query={"email": MAIL}, body={"email": MAIL}, turn=turn)
+            await http.aclose()
+            told = f"{caught.value!r} {''.join(traceback.format_exception(caught.value))} {caplog.text}"
+            assert "robin" not in told
+            assert "key-1234" not in told
 
 
 @pytest.mark.parametrize(
@@ -565,7 +578,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_se
 async def test_a_companys_own_authority_is_trusted(
     monkeypatch: pytest.MonkeyPatch,
     authority: tuple[Path, ssl.SSLContext],
-    are_others_there: bool,  # noqa: FBT001
+    are_others_there: bool,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority[0]))
     if not are_others_there:
@@ -591,7 +604,7 @@ async def test_a_machine_without_certificates_trusts_those_that_httpx_brings(
 
 
 @pytest.mark.parametrize("is_https", [False, True], ids=["a port that is silent", "a plain server asked for TLS"])
-async def test_a_handshake_that_fails_sent_nothing(is_https: bool) -> None:  # noqa: FBT001
+async def test_a_handshake_that_fails_sent_nothing(is_https: bool) -> None:
     async def silent(peer: Peer) -> None:
         await peer.reader.read()
 
