@@ -253,6 +253,7 @@ def server_that_ends_idle_connections(how: str) -> Iterator[tuple[str, Counter[s
         listening.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["half close", "close", "reset", "408"])
 async def test_a_write_into_a_connection_that_is_being_closed_never_comes_twice(how: str) -> None:
     """PL-60. It comes once or is open, and what "was never sent" never came."""

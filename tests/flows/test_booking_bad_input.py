@@ -303,7 +303,13 @@ async def test_a_person_the_program_shows_in_a_form_we_cannot_read_is_held_alone
     assert await program.held() == {}
 
 
-@pytest.mark.parametrize("record", ["user/999999", "code/NoSuch12", "user/not-a-number", "what/ever"])
+@pytest.mark.parametrize(
+    "record",
+    [
+        "user/999999",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("code/NoSuch12", "user/not-a-number", "what/ever")),
+    ],
+)
 async def test_a_delivery_about_nobody_is_looked_at_and_done_with(counter: Counter, record: str) -> None:
     """RF-41: a made-up id, a code nobody has, or nonsense: no booking, no error, and not looked at again."""
     counter.use(referral_shop(a_campaign()))
@@ -384,7 +390,7 @@ async def test_rewards_that_cannot_be_read_are_told_and_keep_nobody(counter: Cou
     assert ((await program.row(lead)).reward, await program.held()) == ("due", {})
 
 
-@pytest.mark.parametrize("order", ["newest", "oldest"])
+@pytest.mark.parametrize("order", ["newest", pytest.param("oldest", marks=pytest.mark.slow)])
 async def test_more_people_than_a_page_holds_are_all_found_whatever_the_order(counter: Counter, order: str) -> None:
     """RF-41: 320 people; whoever signs up or is deleted while the list is read shifts the rows: none is left out."""
     await counter.tell("/referral-factory/switches", calls_per_minute=None, order=order)

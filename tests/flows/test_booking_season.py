@@ -101,7 +101,7 @@ async def all_carried(counter: Counter) -> None:
     ("deliveries", "of_each"),
     [
         pytest.param("lost", 4, id="every webhook lost", marks=pytest.mark.slow),
-        pytest.param("thrice", 1, id="every webhook three times and out of order"),
+        pytest.param("thrice", 1, id="every webhook three times and out of order", marks=pytest.mark.slow),
         pytest.param("none", 4, id="no webhooks, polled only", marks=pytest.mark.slow),
         pytest.param("thrice", 4, id="every webhook three times and out of order, 200 people", marks=pytest.mark.slow),
     ],
