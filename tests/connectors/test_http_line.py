@@ -566,6 +566,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLCo
     return folder / "ca.pem", tls
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handshake takes what it takes on a busy machine."""
+    monkeypatch.setattr("connectors.http.CONNECT_TIMEOUT_S", 10)
+
+
+@pytest.mark.usefixtures("unhurried")
 async def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent(
     authority: tuple[Path, ssl.SSLContext],
 ) -> None:
@@ -575,6 +582,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused_before_anything_is_se
         assert not seen
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("are_others_there", [True, False], ids=["", "and no others are there"])
 async def test_a_companys_own_authority_is_trusted(
     monkeypatch: pytest.MonkeyPatch,
@@ -589,6 +597,7 @@ async def test_a_companys_own_authority_is_trusted(
         assert len(seen) == 1
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_machine_without_certificates_trusts_those_that_httpx_brings(
     monkeypatch: pytest.MonkeyPatch, authority: tuple[Path, ssl.SSLContext]
 ) -> None:
