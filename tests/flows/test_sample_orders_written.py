@@ -18,7 +18,7 @@ import pytest
 from tests import samples
 from tests.flows.sample_run import NUMBERS, RETRIED, Delivered, Passed, deliver_all, open_desk
 
-pytestmark = samples.needs_samples
+pytestmark = [samples.needs_samples, pytest.mark.slow]
 
 KINDS = {"product": "product_orders", "service": "service_orders"}
 OUTCOMES = {"hold": "held", "none": None}
