@@ -6,7 +6,8 @@ ServiceTitan finds no customer by e-mail, so we keep who can be found by what. S
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -247,15 +248,19 @@ async def _take_in(house: House, feed: _Feed) -> int:
 
 async def _take_in_from(house: House, feed: _Feed, token: str) -> int:
     taken = 0
-    async for page in _one_ahead(feed.pages(house.servicetitan, token)):
-        await feed.keep(house, page.data)
-        await house.books.cursors.set(house.shop.name, _cursor(feed), page.continue_from)
-        taken += len(page.data)
+    async with aclosing(_one_ahead(feed.pages(house.servicetitan, token))) as pages:
+        async for page in pages:
+            await feed.keep(house, page.data)
+            await house.books.cursors.set(house.shop.name, _cursor(feed), page.continue_from)
+            taken += len(page.data)
     return taken
 
 
-async def _one_ahead(pages: AsyncIterator[_Page]) -> AsyncIterator[_Page]:
-    """Yield pages while the next one is on its way; what keeps it from coming is raised when it is its turn."""
+async def _one_ahead(pages: AsyncIterator[_Page]) -> AsyncGenerator[_Page, None]:
+    """Yield pages while the next one is on its way; what keeps it from coming is raised when it is its turn.
+
+    Close it: a page that nobody waits for any more is not asked for.
+    """
     nothing_more = object()
     coming = asyncio.ensure_future(anext(pages, nothing_more))
     try:
@@ -264,6 +269,7 @@ async def _one_ahead(pages: AsyncIterator[_Page]) -> AsyncIterator[_Page]:
             yield cast("_Page", page)
     finally:
         coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
 
 
 def _cursor(feed: _Feed) -> str:
