@@ -33,7 +33,7 @@ UNREADABLE = "person"
 """The field under which a person is held whom the program shows in a form we cannot read."""
 
 
-_PERSON = "person "
+_PERSON = "person"
 
 
 def record_of(user_id: int) -> str:
@@ -41,13 +41,16 @@ def record_of(user_id: int) -> str:
 
     It may be a lead, or a referrer who signed up by itself.
     """
-    return f"{_PERSON}{user_id}"
+    return f"{_PERSON} {user_id}"
 
 
 def person_in(record: str) -> int | None:
-    """Return the id of the person a record is, as `record_of` has it; None for a record that is no person."""
-    number = record.removeprefix(_PERSON)
-    return int(number) if number != record and number.isdecimal() else None
+    """Return the id of the person a record is, as `record_of` has it; None for a record that is no person.
+
+    Older entries say "lead": taken for nobody, these people would be off the list and forgotten.
+    """
+    word, _, number = record.partition(" ")
+    return int(number) if word in {_PERSON, "lead"} and number.isdecimal() else None
 
 
 def campaign_record(campaign_id: int) -> str:

@@ -11,7 +11,7 @@ from models.errors import TruckrollError
 from models.referral import ReferralUser, UserKind
 from models.tables import HeldRow, ReferredRow
 from tasks.held import retry
-from tasks.referred_people import PROCESS, record_of
+from tasks.referred_people import PROCESS, person_in, record_of
 from tests.tasks.conftest import Counter
 
 
@@ -104,3 +104,18 @@ async def test_what_is_held_and_is_no_waiting_person_comes_off_the_list(counter:
     row = await counter.books.referred.get("demo", 8)
     assert row is not None
     assert row.stage == "held"
+
+
+@pytest.mark.parametrize(
+    ("record", "user_id"),
+    [
+        ("person 12", 12),
+        ("lead 12", 12),
+        ("campaign 12", None),
+        ("person 12, its booking", None),
+        ("person", None),
+        ("a person without an id", None),
+    ],
+)
+def test_a_record_is_a_person_also_by_its_old_name(record: str, user_id: int | None) -> None:
+    assert person_in(record) == user_id
