@@ -5,6 +5,7 @@ Source: contracts/contractor_commerce/CHECKLIST.md OI-3, OI-18, OI-66 to OI-70; 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,6 @@ from models.store_order import LineKind, OrderState, PaymentState, StoreLine, St
 
 _ZERO = Decimal(0)
 _CAPTURED = "captured"
-_SOON = timedelta(minutes=15)
 
 
 class WaitFor(StrEnum):
@@ -131,13 +131,32 @@ def decide_intake(
     return _before_sync(order, tenant_currency, products_on, services_on, tuple(alike))
 
 
-def like_orders(order: StoreOrder, others: Iterable[StoreOrder], *, within: timedelta = _SOON) -> tuple[str, ...]:
+SOON = timedelta(minutes=15)
+"""How long after an order another one counts as its repetition."""
+
+
+def like_orders(order: StoreOrder, others: Iterable[StoreOrder]) -> tuple[str, ...]:
     """Return the earlier orders that this one repeats, by number, the newest last: same buyer and cart, close together.
 
     Charges of one subscription are never alike: they are meant to repeat (OI-3). Source: OI-68.
     """
-    alike = [other for other in others if other.id != order.id and _is_alike(order, other, within=within)]
+    alike = [other for other in others if other.id != order.id and _is_alike(order, other)]
     return tuple(other.number for other in sorted(alike, key=lambda other: (other.created_at, other.number)))
+
+
+def fingerprints(order: StoreOrder) -> frozenset[str]:
+    """Return digests of store, cart and buyer, one for each key of the buyer: two orders share one when they are alike.
+
+    The keys are those of matching: e-mail, phones, name at an address. A missing key is no key (OI-18). Source: OI-68.
+    """
+    cart = sorted(
+        (line.kind, line.sku.strip().casefold() or line.name, line.quantity, str(line.unit_price), line.purchase)
+        for line in order.lines
+    )
+    keys = keys_of(order.buyer, order.service_address)
+    homes = [(name, keys.place) for name in keys.names] if keys.place else []
+    prints = (repr((order.store_id, cart, key)) for key in chain(keys.emails, keys.phones, homes))
+    return frozenset(hashlib.sha256(one.encode()).hexdigest() for one in prints)
 
 
 def faults(order: StoreOrder) -> tuple[Hold, ...]:
@@ -302,24 +321,15 @@ def _buyer_faults(order: StoreOrder) -> Iterator[Hold]:
         yield Hold(trouble.why, field, trouble.fix)
 
 
-def _is_alike(order: StoreOrder, other: StoreOrder, *, within: timedelta) -> bool:
+def _is_alike(order: StoreOrder, other: StoreOrder) -> bool:
     is_later = (other.created_at, other.number) < (order.created_at, order.number)
     is_same_subscription = bool(order.subscription_id) and order.subscription_id == other.subscription_id
     return (
         is_later
-        and order.created_at - other.created_at <= within
+        and order.created_at - other.created_at <= SOON
         and not is_same_subscription
-        and order.store_id == other.store_id
-        and _is_same_buyer(order, other)
-        and order.basket_key() == other.basket_key()
+        and bool(fingerprints(order) & fingerprints(other))
     )
-
-
-def _is_same_buyer(order: StoreOrder, other: StoreOrder) -> bool:
-    """Compare by the keys of matching; two orders without a key are not alike (OI-18)."""
-    one, two = keys_of(order.buyer, order.service_address), keys_of(other.buyer, other.service_address)
-    is_same_home = one.place is not None and one.place == two.place and bool(one.names & two.names)
-    return bool(one.emails & two.emails or one.phones & two.phones) or is_same_home
 
 
 def _cart(order: StoreOrder) -> tuple[object, ...]:

@@ -34,7 +34,7 @@ from models.tables import StoreOrderRow
 from models.tenant import OrderChoices
 from tasks.contact_index import refresh_contact_index
 from tasks.house import House
-from tasks.order_records import Fresh, OrdersRead, hold
+from tasks.order_records import Fresh, hold, order_of, read_fresh
 from tasks.tenant_lists import read_choices
 
 AT_ONCE = 16
@@ -57,7 +57,6 @@ class Desk:
     failure: TruckrollError | None = None
     """Why the lists or the index could not be read."""
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-    orders: OrdersRead = field(default_factory=OrdersRead)
     has_new_books: bool = False
     """No pass was finished yet: older books may have written the orders that come now."""
     failures: int = 0
@@ -112,7 +111,7 @@ async def go_through(desk: Desk, decide: Decide) -> None:
 
 async def _go_through(desk: Desk, page: Sequence[StoreOrderRow], decide: Decide) -> None:
     """One buyer's orders go one after the other, different buyers' side by side. No order stops the others."""
-    orders = [(row.number, desk.orders.of(row)) for row in page]
+    orders = [(row.number, order_of(row)) for row in page]
     keyed = [(pair, _buyer_keys(pair[1])) for pair in orders]
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -145,7 +144,7 @@ async def _follow(desk: Desk, number: str, order: StoreOrder, decide: Decide) ->
     house = desk.house
     try:
         async with house.books.leases.hold(f"{house.shop.name}/order/{order.id}", wait_s=5):
-            fresh = await desk.orders.fresh(house, order.id)
+            fresh = await read_fresh(house, order.id)
             if fresh is None or fresh.row.stage not in DUE:
                 return RunItem(id=number, outcome="skipped", reason="Another run has done it.")
             item = await decide(desk, fresh)

@@ -180,7 +180,7 @@ async def _intake(desk: Desk, fresh: Fresh) -> Intake:
         # A switch takes effect on the next order, not on past ones (OI-5).
         return Ignore(Reason.OFF, "It was placed while the sync of this kind of order was switched off.")
     seen = seen_of(row)
-    alike = like_orders(order, fresh.neighbours)
+    alike = like_orders(order, fresh.alike)
     on = {"products_on": settings.products.enabled, "services_on": settings.services.enabled}
     intake = decide_intake(order, seen=seen, tenant_currency=order.currency, alike=alike, **on)
     if not isinstance(intake, Sync) or intake.is_update:

@@ -5,7 +5,6 @@ Money is in the order's currency, to the cent. Text is as the buyer typed it.
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 from enum import StrEnum
 
@@ -179,14 +178,6 @@ class StoreOrder(DomainModel):
     completed_at: AwareDatetime | None = None
     canceled_at: AwareDatetime | None = None
     cancel_reason: str = ""
-
-    def basket_key(self) -> str:
-        """Return a digest of what was bought, whoever bought it: equal for two carts with the same content (OI-68)."""
-        basket = sorted(
-            (line.kind, line.sku.strip().casefold() or line.name, line.quantity, str(line.unit_price), line.purchase)
-            for line in self.lines
-        )
-        return hashlib.sha256(repr(basket).encode()).hexdigest()
 
 
 class UnreadableOrder(DomainModel):

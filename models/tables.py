@@ -293,7 +293,6 @@ class StoreOrderRow(SQLModel, table=True):
         UniqueConstraint("request_id"),
         Index("ix_store_orders_due", "shop", "stage", "ordered_at"),
         Index("ix_store_orders_ordered", "shop", "ordered_at"),
-        Index("ix_store_orders_basket", "shop", "basket", "ordered_at"),
     )
 
     shop: str = Field(primary_key=True)
@@ -305,8 +304,6 @@ class StoreOrderRow(SQLModel, table=True):
     version: int
     order: dict[str, Any] = _json()
     """The StoreOrder at this version."""
-    basket: str
-    """StoreOrder.basket_key(): orders that may be one bought twice have the same (OI-68)."""
     stage: str
     """See models/order_sync.py, OrderStage."""
     stage_words: str = _text()
@@ -333,6 +330,18 @@ class StoreOrderRow(SQLModel, table=True):
     changed_at: datetime = _when()
     created_at: datetime = _when()
     updated_at: datetime = _when()
+
+
+class StoreOrderPrintRow(SQLModel, table=True):
+    """A fingerprint of a store order at its newest version: orders that may be one bought twice share one (OI-68)."""
+
+    __tablename__ = "store_order_prints"
+    __table_args__ = (Index("ix_store_order_prints_order", "shop", "order_id"),)
+
+    shop: str = Field(primary_key=True)
+    fingerprint: str = Field(primary_key=True)
+    """See decisions/order_intake.py, `fingerprints`."""
+    order_id: str = Field(primary_key=True)
 
 
 class StoreEventRow(SQLModel, table=True):

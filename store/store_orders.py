@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from models.base import utc_now
 from models.errors import TruckrollError
 from models.order_sync import DUE, OrderStage
 from models.store_order import StoreOrder
-from models.tables import StoreEventRow, StoreOrderRow
+from models.tables import StoreEventRow, StoreOrderPrintRow, StoreOrderRow
 from store.session import Store
 from store.sql import aware, changed, changes_for, insert_new
 
 _FIXED = frozenset({"shop", "order_id", "request_id", "created_at"})
+
+
+Fingerprints = Callable[[StoreOrder], Collection[str]]
+"""Digests of an order, of which one bought twice shares one with its repetition."""
 
 
 class TakenIn(StrEnum):
@@ -38,22 +42,27 @@ class StoreOrders:
         self._store = store
         self._now = now
 
-    async def take_in(self, shop: str, orders: Iterable[StoreOrder]) -> dict[str, TakenIn]:
+    async def take_in(
+        self, shop: str, orders: Iterable[StoreOrder], *, fingerprints: Fingerprints
+    ) -> dict[str, TakenIn]:
         """Keep each order's newest version, all in one transaction; an older one changes nothing (OI-67).
 
         A newer version is decided anew, whatever became of the one before. Returns the outcome by order id.
         """
-        taken = list(orders)
-        return await self._store.run(lambda session: {order.id: self._take(session, shop, order) for order in taken})
+        taken = [(order, fingerprints(order)) for order in orders]
+        return await self._store.run(
+            lambda session: {order.id: self._take(session, shop, order, prints) for order, prints in taken}
+        )
 
-    def _take(self, session: Session, shop: str, order: StoreOrder) -> TakenIn:
+    def _take(self, session: Session, shop: str, order: StoreOrder, prints: Collection[str]) -> TakenIn:
         if insert_new(session, StoreOrderRow, [_new_row(shop, order, self._now())]):
+            _print(session, shop, order.id, prints)
             return TakenIn.NEW
         row = locked_order(session, shop, order.id)
         if order.version <= row.version:
             return TakenIn.SAME if order.version == row.version else TakenIn.OLDER
         row.version, row.order, row.number = order.version, order.model_dump(mode="json"), order.number
-        row.basket = order.basket_key()
+        _print(session, shop, order.id, prints)
         row.stage, row.stage_words = OrderStage.NEW.value, f"Version {order.version} came from the store."
         row.ordered_at, row.changed_at, row.updated_at = order.created_at, order.updated_at, self._now()
         session.flush()
@@ -128,31 +137,30 @@ class StoreOrders:
         )
         return await self._store.read(lambda session: session.scalars(statement).all())
 
-    async def with_neighbours(
+    async def with_alike(
         self, shop: str, order_id: str, before: timedelta
-    ) -> tuple[StoreOrderRow | None, Sequence[tuple[str, int]]]:
-        """Return an order, and the id and version of those of the same basket placed at most `before` before it."""
+    ) -> tuple[StoreOrderRow | None, Sequence[StoreOrderRow]]:
+        """Return an order, and those that share a fingerprint with it and were placed at most `before` before it."""
 
-        def read(session: Session) -> tuple[StoreOrderRow | None, Sequence[tuple[str, int]]]:
+        def read(session: Session) -> tuple[StoreOrderRow | None, Sequence[StoreOrderRow]]:
             row = session.get(StoreOrderRow, (shop, order_id))
             if row is None:
                 return None, ()
-            statement = select(col(StoreOrderRow.order_id), col(StoreOrderRow.version)).where(
+            mine, theirs = aliased(StoreOrderPrintRow), aliased(StoreOrderPrintRow)
+            alike = (
+                select(col(theirs.order_id))
+                .join(mine, (col(mine.shop) == theirs.shop) & (col(mine.fingerprint) == theirs.fingerprint))
+                .where(col(mine.shop) == shop, col(mine.order_id) == order_id, col(theirs.order_id) != order_id)
+            )
+            statement = select(StoreOrderRow).where(
                 col(StoreOrderRow.shop) == shop,
-                col(StoreOrderRow.basket) == row.basket,
+                col(StoreOrderRow.order_id).in_(alike),
                 col(StoreOrderRow.ordered_at) >= row.ordered_at - before,
                 col(StoreOrderRow.ordered_at) <= row.ordered_at,
-                col(StoreOrderRow.order_id) != order_id,
             )
-            return row, [(other, version) for other, version in session.execute(statement)]
+            return row, session.scalars(statement).all()
 
         return await self._store.read(read)
-
-    async def bodies(self, shop: str, order_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return orders at their newest version as they were kept, by id."""
-        wanted = (col(StoreOrderRow.shop) == shop, col(StoreOrderRow.order_id).in_(list(order_ids)))
-        statement = select(col(StoreOrderRow.order_id), col(StoreOrderRow.order)).where(*wanted)
-        return await self._store.read(lambda session: dict(session.execute(statement).tuples().all()))
 
     async def update(self, shop: str, order_id: str, *, version: int | None = None, **changes: Any) -> StoreOrderRow:
         """Change columns, and return the fresh row. `version`: see `update_in`."""
@@ -249,6 +257,14 @@ def locked_order(session: Session, shop: str, order_id: str) -> StoreOrderRow:
     return row
 
 
+def _print(session: Session, shop: str, order_id: str, prints: Collection[str]) -> None:
+    """Keep the order's fingerprints in the place of those of the version before."""
+    its = (col(StoreOrderPrintRow.shop) == shop, col(StoreOrderPrintRow.order_id) == order_id)
+    changed(session, delete(StoreOrderPrintRow).where(*its))
+    rows = [{"shop": shop, "fingerprint": one, "order_id": order_id} for one in sorted(prints)]
+    insert_new(session, StoreOrderPrintRow, rows)
+
+
 def _new_row(shop: str, order: StoreOrder, now: datetime) -> dict[str, Any]:
     return StoreOrderRow(
         shop=shop,
@@ -257,7 +273,6 @@ def _new_row(shop: str, order: StoreOrder, now: datetime) -> dict[str, Any]:
         request_id=f"{shop}/order/{order.id}",
         version=order.version,
         order=order.model_dump(mode="json"),
-        basket=order.basket_key(),
         stage=OrderStage.NEW.value,
         warnings=[],
         parts=[],

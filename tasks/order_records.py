@@ -5,16 +5,14 @@ Each step is one transaction with its line in the audit log (OI-72).
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from decisions.order_intake import Reason, Seen
+from decisions.order_intake import SOON, Reason, Seen
 from models.errors import HeldError, TruckrollError
 from models.order_sync import CustomerAccount, MembershipSold, OrderStage, WrittenPart
 from models.store_order import StoreOrder
@@ -22,12 +20,6 @@ from models.tables import StoreOrderRow
 from tasks.house import House
 from tasks.store_jobs import job_effect
 from tasks.store_orders import PROCESS
-
-_CLOSE = timedelta(minutes=15)
-"""How long before an order another one counts as its neighbour."""
-
-_MOST_READ = 500
-"""Orders kept at hand, whatever their number: some five megabytes."""
 
 
 @dataclass(frozen=True)
@@ -98,41 +90,17 @@ def order_of(row: StoreOrderRow) -> StoreOrder:
 
 @dataclass(frozen=True)
 class Fresh:
-    """An order as it is kept now, and those of the same basket placed shortly before it, to be compared (OI-68)."""
+    """An order as it is kept now, and those placed shortly before it that it may repeat (OI-68)."""
 
     row: StoreOrderRow
     order: StoreOrder
-    neighbours: tuple[StoreOrder, ...]
+    alike: tuple[StoreOrder, ...]
 
 
-class OrdersRead:
-    """The orders one pass has read last, by id and version: each is the neighbour of many, and read from text once."""
-
-    def __init__(self) -> None:
-        self._orders: OrderedDict[tuple[str, int], StoreOrder] = OrderedDict()
-
-    def of(self, row: StoreOrderRow) -> StoreOrder:
-        """Return the order at its newest version."""
-        return self._orders.get((row.order_id, row.version)) or self._keep(row.order)
-
-    async def fresh(self, house: House, order_id: str) -> Fresh | None:
-        """Read an order anew, with its neighbours; None when it is not there."""
-        shop, books = house.shop.name, house.books.store_orders
-        row, others = await books.with_neighbours(shop, order_id, _CLOSE)
-        if row is None:
-            return None
-        found = {number: self._orders.get((number, version)) for number, version in others}
-        missing = [number for number, known in found.items() if known is None]
-        if missing:
-            found |= {number: self._keep(body) for number, body in (await books.bodies(shop, missing)).items()}
-        return Fresh(row, self.of(row), tuple(other for other in found.values() if other is not None))
-
-    def _keep(self, body: dict[str, Any]) -> StoreOrder:
-        order = StoreOrder.model_validate(body)
-        self._orders[order.id, order.version] = order
-        while len(self._orders) > _MOST_READ:
-            self._orders.popitem(last=False)
-        return order
+async def read_fresh(house: House, order_id: str) -> Fresh | None:
+    """Read an order anew; None when it is not there."""
+    row, alike = await house.books.store_orders.with_alike(house.shop.name, order_id, SOON)
+    return Fresh(row, order_of(row), tuple(order_of(other) for other in alike)) if row else None
 
 
 async def begin(

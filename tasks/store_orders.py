@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from decisions.order_intake import fingerprints
 from models.base import utc_now
 from models.errors import ContractError, NotFoundError
 from models.store_order import StoreOrder, StoreOrders, UnreadableOrder
@@ -90,7 +91,7 @@ async def _since(house: House) -> datetime:
 
 async def _keep(house: House, page: StoreOrders) -> list[Unread]:
     unread = [await _hold_unreadable(house, order) for order in page.unreadable]
-    taken = await house.books.store_orders.take_in(house.shop.name, page.orders)
+    taken = await house.books.store_orders.take_in(house.shop.name, page.orders, fingerprints=fingerprints)
     for order in page.orders:
         if taken[order.id] in _FRESH:
             await _is_readable(house, order)
@@ -107,7 +108,8 @@ async def _take_in_one(house: House, order_id: str) -> list[Unread]:
     except ContractError as error:
         unread = await _hold_unreadable(house, UnreadableOrder(id=order_id, why=error.message))
         return [unread] if unread else []
-    if (await books.store_orders.take_in(shop, [order]))[order.id] in _FRESH:
+    taken = await books.store_orders.take_in(shop, [order], fingerprints=fingerprints)
+    if taken[order.id] in _FRESH:
         await _is_readable(house, order)
     return []
 

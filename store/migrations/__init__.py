@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, inspect, text
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision. Kept here so that opening an up-to-date store costs one query; a test compares it."""
 
 _ADVISORY_LOCK = 7_283_640_012

@@ -12,6 +12,7 @@ from html import unescape
 import httpx
 import pytest
 
+from decisions.order_intake import fingerprints
 from deployments.home import Home
 from deployments.web.app import build_app
 from models.base import utc_now
@@ -50,7 +51,7 @@ QUESTION = "demo/order/100205-r1"
 
 
 async def ask(books: Books, change: OrderChange = CHANGE) -> ApprovalRow:
-    await books.store_orders.take_in("demo", [ORDER])
+    await books.store_orders.take_in("demo", [ORDER], fingerprints=fingerprints)
     return await books.store.run(
         lambda session: books.approvals.ask_change_in(
             session,

@@ -11,6 +11,7 @@ import pytest
 import stamina
 from prefect import Task
 
+from decisions.order_intake import fingerprints
 from flows import order_desk
 from flows import order_to_invoice as the_flow
 from flows.running import run_process
@@ -374,7 +375,7 @@ async def test_an_older_version_that_comes_late_changes_nothing(counter: Counter
     await store_does(counter, order, "complete")
     assert outcomes(await run()) == {order.number: "synced"}
     before = (await counter.state())["servicetitan"]
-    await counter.books.store_orders.take_in("demo", [order])
+    await counter.books.store_orders.take_in("demo", [order], fingerprints=fingerprints)
     await counter.books.store_events.keep("demo", "late", order_id=order.id, kind="order.created")
     assert outcomes(await run()) == {}
     assert (await row_of(counter, order)).version == order.version + 1

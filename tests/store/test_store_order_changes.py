@@ -11,6 +11,7 @@ from sqlalchemy import update
 from sqlmodel import col
 from store_stand_ins import Clock
 
+from decisions.order_intake import fingerprints
 from models.approval import ApprovalStatus
 from models.errors import BusyError, HeldError, TruckrollError
 from models.order_change import (
@@ -66,7 +67,7 @@ def change(amount: str = "48.65", version: int = 2) -> OrderChange:
 
 
 async def ask(books: Books, clock: Clock, asked: OrderChange | None = None) -> ApprovalRow:
-    await books.store_orders.take_in("demo", [ORDER])
+    await books.store_orders.take_in("demo", [ORDER], fingerprints=fingerprints)
     return await books.store.run(
         lambda session: books.approvals.ask_change_in(
             session,

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.servicetitan.accounting_schemas import InvoiceLine, InvoicePatch, NewAdjustment
 from connectors.servicetitan.pricebook_schemas import NewMaterial
-from decisions.order_intake import Change, Propose
+from decisions.order_intake import Change, Propose, fingerprints
 from models.approval import Answer
 from models.base import ApprovalId
 from models.errors import HeldError
@@ -41,7 +41,7 @@ async def written(counter: Counter) -> tuple[Booked, StoreOrderRow, int]:
         InvoiceLine(sku_id=item, description="Filter", quantity=Decimal(1), unit_price=Decimal("51.35")),
     )
     await counter.st.patch_invoice(booked.invoice, InvoicePatch(tax=Decimal(0)))
-    await counter.books.store_orders.take_in("demo", [ORDER])
+    await counter.books.store_orders.take_in("demo", [ORDER], fingerprints=fingerprints)
     part = WrittenPart(kind="product", job=booked.job, number="4801", invoice=booked.invoice, total=Decimal("51.35"))
     row = await counter.books.store_orders.update(
         "demo",
