@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
@@ -26,6 +27,7 @@ from urllib.parse import quote, urlencode
 
 import certifi
 import httpx
+import msgspec
 import stamina
 from pydantic import BaseModel
 from pyreqwest.client import Client, ClientBuilder
@@ -44,7 +46,7 @@ from connectors.errors import (
 )
 from connectors.limits import CountingLimiter, Gated, Limiter, Turn
 from connectors.tokens import KeyAuth, TokenAuth, named, secret_values
-from connectors.wire import decode, encode, parse_json
+from connectors.wire import decode, encode, parse_json, parse_rows
 from models.errors import SettingsError
 from models.section import Secret
 
@@ -63,7 +65,7 @@ KEEPALIVE_S: Final = 3.0
 
 Query = Mapping[str, str | int | bool]
 
-_Record = TypeVar("_Record", bound=BaseModel)
+_Rows = TypeVar("_Rows", bound=msgspec.Struct)
 
 _PATH_MARKS: Final = "/%:@!$&'()*+,;=~?[]"
 """What may stand in a path as it is; a caller escapes what is an id (and a next page's own address is escaped)."""
@@ -190,16 +192,14 @@ class VendorHttp:
             return (await self._once(sent)).body
         return (await self._repeating(sent)).body
 
-    async def read(
-        self, method: str, path: str, call: Call, into: type[_Record], *, query: Query | None = None
-    ) -> _Record:
+    async def read(self, method: str, path: str, call: Call, into: type[_Rows], *, query: Query | None = None) -> _Rows:
         """Send one call as `send` does, and read its answer straight from the bytes: for answers of thousands of rows.
 
         Raises ContractError too, when the answer does not fit the record.
         """
-        answer = await self._repeating(_Sent(method, path, call, query, None, into=into))
-        record: _Record = answer.body
-        return record
+        answer = await self._repeating(_Sent(method, path, call, query, None, into=partial(parse_rows, into)))
+        rows: _Rows = answer.body
+        return rows
 
     async def ask(
         self,
@@ -216,7 +216,8 @@ class VendorHttp:
         `also` are refusals that mean something to the caller: they are returned, not raised. `into`: the record that
         the body of a 2xx is read into, as `read` does.
         """
-        return await self._repeating(_Sent(method, path, call, None, body, also, into))
+        record = None if into is None else partial(parse_json, into)
+        return await self._repeating(_Sent(method, path, call, None, body, also, record))
 
     async def _repeating(self, sent: _Sent) -> Answer:
         if sent.call.is_write:
@@ -253,7 +254,7 @@ class VendorHttp:
         try:
             reply = await self._exchange(sent)
             if sent.into is not None and httpx.codes.is_success(reply.status):
-                return Answer(reply.status, parse_json(sent.into, reply.content, sent.call), reply.headers)
+                return Answer(reply.status, sent.into(reply.content, sent.call), reply.headers)
             body, is_json = _read(reply)
         except (httpx.HTTPError, httpx.InvalidURL, PyreqwestError, OSError) as error:
             raise from_exception(sent.call, error) from None  # its text has the address, and that an e-mail
@@ -299,7 +300,8 @@ class _Sent:
     query: Query | None
     body: Any
     also: frozenset[int] = frozenset()
-    into: type[BaseModel] | None = None
+    into: Callable[[bytes, Call], Any] | None = None
+    """Reads the body of a 2xx."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Annotated, Any, Final, TypeVar
 
+import msgspec
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -68,6 +69,7 @@ class RequestModel(BaseModel):
 
 
 _Record = TypeVar("_Record", bound=BaseModel)
+_Rows = TypeVar("_Rows", bound=msgspec.Struct)
 
 
 def parse(model: type[_Record], answer: Any, call: Call) -> _Record:
@@ -85,12 +87,28 @@ def parse_json(model: type[_Record], content: bytes, call: Call) -> _Record:
     except ValidationError as error:
         if any(fault["type"] != "json_invalid" for fault in error.errors(include_input=False, include_url=False)):
             raise unreadable(call, faulty_fields(error)) from None
-    # Half an emoji is no JSON to pydantic, and to Python's own reader it is.
+    return parse(model, _decoded(content, call), call)
+
+
+def parse_rows(model: type[_Rows], content: bytes, call: Call) -> _Rows:
+    """Read an answer of thousands of rows straight from its bytes. Raises ContractError as `parse` does."""
     try:
-        answer = decode(content)
+        try:
+            return msgspec.json.decode(content, type=model)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            return msgspec.convert(_decoded(content, call), model)
+    except msgspec.ValidationError as error:
+        raise unreadable(call, str(error)) from None  # names the field and two types, never a value
+
+
+def _decoded(content: bytes, call: Call) -> Any:
+    """Decode what pydantic and msgspec take for no JSON: half an emoji is some to Python's own reader."""
+    try:
+        return decode(content)
     except ValueError:
         raise unreadable(call, "the answer is not JSON") from None
-    return parse(model, answer, call)
 
 
 def faulty_fields(error: ValidationError) -> str:

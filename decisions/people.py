@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumber, PhoneNumberFormat, ValidationResult
@@ -159,6 +160,8 @@ def phone_keys(*texts: str) -> frozenset[str]:
 
 
 def _phones_in(text: str) -> list[str]:
+    if not text:
+        return []
     plain = _PLAIN_PHONE.fullmatch(text)
     if plain is not None:  # most are, and looking for numbers in a text takes forty times as long
         key = "+1" + "".join(filter(None, plain.groups()))
@@ -185,11 +188,17 @@ def name_key(text: str) -> str:
 
 def street_key(text: str) -> str:
     """Fold a street: "9020 East Quail Brush Lane" and "9020 E. Quail Brush Ln" are one (OI-17)."""
-    return " ".join(_STREET_WORDS.get(word, word) for word in _words(text) if word != _ANY_UNIT)
+    return _street_of(_words(text))
+
+
+def _street_of(words: Iterable[str]) -> str:
+    return " ".join(_STREET_WORDS.get(word, word) for word in words if word != _ANY_UNIT)
 
 
 def unit_key(text: str) -> str:
     """Fold a unit: "#4B", "Apt 4-B" and "Unit 4b" are one, "Bldg 4" is another (OI-17)."""
+    if not text.strip():
+        return ""
     groups: list[tuple[str, list[str]]] = [(_ANY_UNIT, [])]
     for word in _words(text):
         if word in _UNIT_WORDS:
@@ -207,17 +216,18 @@ def place_key(street: str, unit: str, postal_code: str, country: str = "") -> Pl
     """
     code = postal_key(postal_code, country)
     line, behind = _without_unit(_words(street))
-    key = street_key(line)
-    return PlaceKey(key, unit_key(f"{behind} {_ANY_UNIT} {unit}"), code) if key and code else None
+    key = _street_of(line)
+    doors = " ".join([*behind, _ANY_UNIT, unit] if unit else behind)
+    return PlaceKey(key, unit_key(doors), code) if key and code else None
 
 
-def _without_unit(words: list[str]) -> tuple[str, str]:
+def _without_unit(words: list[str]) -> tuple[list[str], list[str]]:
     """Split a unit off the end. House number and street name come first, so the first two words are never it."""
     for at in range(2, len(words) - 1):
         follows = words[at + 1]
         if words[at] in _UNIT_WORDS and (len(follows) == 1 or any(sign.isdigit() for sign in follows)):
-            return " ".join(words[:at]), " ".join(words[at:])
-    return " ".join(words), ""
+            return words[:at], words[at:]
+    return words, []
 
 
 def postal_key(text: str, country: str = "") -> str:
@@ -237,6 +247,7 @@ def postal_key(text: str, country: str = "") -> str:
             return "".join(code.split())
 
 
+@lru_cache(maxsize=256)
 def country_key(text: str) -> str:
     """Return "US" or "CA" however it is written, another country in capitals, empty when none is named."""
     clean = name_key(text)
@@ -255,6 +266,8 @@ def _canadian(code: str) -> str:
 
 def _words(text: str) -> list[str]:
     """Fold text to plain words: "Siobhán O'Rourke" to siobhan, orourke; "#4B" to #, 4b."""
+    if text.isascii():  # most is, and has two of the apostrophes and none of the rest
+        return _NOT_WORD.sub(" ", text.lower().replace("'", "").replace("`", "")).replace("#", " # ").split()
     plain = _plain(_NUMBER_SIGN.sub(" # ", _APOSTROPHES.sub("", text)))
     return _NOT_WORD.sub(" ", _APOSTROPHES.sub("", plain)).replace("#", " # ").split()
 

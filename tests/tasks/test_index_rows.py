@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.servicetitan.crm_schemas import CustomersContact
@@ -33,7 +34,7 @@ ABROAD = {**HOME, "unit": "4B", "country": "Canada", "zip": "K1A 0B1"}
     ],
 )
 def test_a_customer(told: dict[str, Any]) -> None:
-    assert row_of_customer(FeedCustomer.model_validate(told)) == entry_of_customer(Customer.model_validate(told)).row()
+    assert row_of_customer(msgspec.convert(told, FeedCustomer)) == entry_of_customer(Customer.model_validate(told)).row()
 
 
 @pytest.mark.parametrize("kind", ["Email", "MobilePhone", "Fax"])
@@ -42,11 +43,11 @@ def test_a_customer(told: dict[str, Any]) -> None:
 def test_a_contact(kind: str, value: str | None, preferences: dict[str, Any] | None) -> None:
     told = {"id": 5, "customerId": 1, "type": kind, "value": value, "preferences": preferences}
     careful = entry_of_contact(CustomersContact.model_validate(told), 1)
-    assert row_of_contact(FeedContact.model_validate(told)) == careful.row()
+    assert row_of_contact(msgspec.convert(told, FeedContact)) == careful.row()
 
 
 @pytest.mark.parametrize("address", [HOME, ABROAD, None])
 def test_a_location(address: dict[str, Any] | None) -> None:
     told = {"id": 6, "customerId": 1, "active": False, "address": address}
     careful = entry_of_location(Location.model_validate(told)).row()
-    assert row_of_location(FeedLocation.model_validate(told)) == careful
+    assert row_of_location(msgspec.convert(told, FeedLocation)) == careful
