@@ -34,6 +34,15 @@ PASSES = {
 """The flow behind `truckroll run PROCESS`. Each later process adds its own."""
 
 
+def flow_of(process: str) -> Flow[..., Any]:
+    """Load the flow behind a process. Raises SettingsError when there is none."""
+    if process not in PASSES:
+        raise SettingsError(f"There is no process {process}.", f"The processes are {', '.join(sorted(PASSES))}.")
+    module, name = PASSES[process].split(":")
+    flow: Flow[..., Any] = getattr(importlib.import_module(module), name)
+    return flow
+
+
 async def run_process(process: str, shop: str, tags: Sequence[str] = ()) -> RunReport:
     """Run one pass of a process for a shop, seen in Prefect like any other run.
 
@@ -42,10 +51,7 @@ async def run_process(process: str, shop: str, tags: Sequence[str] = ()) -> RunR
 
     Raises: what stopped the whole pass (SettingsError, UnauthorizedError, ...); single records never do.
     """
-    if process not in PASSES:
-        raise SettingsError(f"There is no process {process}.", f"The processes are {', '.join(sorted(PASSES))}.")
-    module, name = PASSES[process].split(":")
-    flow: Flow[..., Any] = getattr(importlib.import_module(module), name)
+    flow = flow_of(process)
     began = time.monotonic()
     async with get_client() as client:
         run = await client.create_flow_run(flow, parameters={"shop": shop}, state=Pending(), tags=tags)

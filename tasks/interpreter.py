@@ -1,4 +1,4 @@
-"""What Python does beside the work, set for a pass that makes objects by the million while threads wait for their turn.
+"""What Python does beside the work, set for loading, and for a pass that makes objects by the million.
 
 The search for garbage: nothing a sync makes for a page goes in circles, it is gone when the page is. Looking for
 circles among it, and among everything Prefect has loaded, took a fifth of the time.
@@ -27,6 +27,16 @@ TURN_S: Final = 0.0005
 class _Settings:
     collect_at: tuple[int, int, int]
     turn_s: float
+
+
+@contextmanager
+def while_loading() -> Iterator[None]:
+    """Search for no garbage: modules make objects by the hundred thousand, and all of them stay. It took a fifth."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 _before: list[_Settings] = []

@@ -16,6 +16,7 @@ from models.errors import SettingsError, TruckrollError
 from models.report import RunReport
 from models.settings import HouseSettings
 from models.shop import load_shop
+from tasks.interpreter import while_loading
 
 _HELP = "; ".join(f"{process.name}: {process.description}" for process in PROCESSES)
 
@@ -51,10 +52,12 @@ def _pass(process: str, shop: str) -> RunReport:
     load_shop(shop, HouseSettings().shops)
     use_server(Home.current(), say=talk.say)
     # Prefect reads its settings when it is imported: not before the server is known.
-    import uvloop
+    with while_loading():
+        import uvloop
 
-    from flows.running import run_process
+        from flows.running import flow_of, run_process
 
+        flow_of(process)
     return uvloop.run(run_process(process, shop, [f"shop:{shop}", f"process:{process}"]))
 
 

@@ -1,4 +1,4 @@
-"""The tables' history: one file a change, applied in order when the store is opened.
+"""The tables' history: one file a change, applied in order when the store is opened. A new store begins at its end.
 
 A new revision: `alembic -c store/alembic.ini revision --autogenerate -m "what changed"`, read it, then set `HEAD`.
 """
@@ -9,7 +9,10 @@ import logging
 from pathlib import Path
 
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
+from sqlmodel import SQLModel
+
+import models.tables  # noqa: F401 - fills the metadata
 
 HEAD = "0007"
 """The newest revision. Kept here so that opening an up-to-date store costs one query; a test compares it."""
@@ -18,6 +21,14 @@ _ADVISORY_LOCK = 7_283_640_012
 """An arbitrary number, this application's own, for PostgreSQL's advisory lock."""
 
 _LOCK_WAIT_S = 120
+
+_VERSION = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Where Alembic keeps how far a database is, as it makes it."""
 
 
 def bring_up_to_date(engine: Engine) -> None:
@@ -29,14 +40,14 @@ def bring_up_to_date(engine: Engine) -> None:
                     return
             _write_ahead(engine)
             with engine.begin() as connection:
-                _upgrade(connection)
+                _make_or_migrate(connection)
         return
     with engine.connect() as connection:
         if _is_current(connection):
             return
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        _upgrade(connection)
+        _make_or_migrate(connection)
 
 
 def _is_current(connection: Connection) -> bool:
@@ -54,7 +65,18 @@ def _write_ahead(engine: Engine) -> None:
         connection.close()
 
 
-def _upgrade(connection: Connection) -> None:
+def _make_or_migrate(connection: Connection) -> None:
+    """An empty database gets its tables as they are today: half a second less than going through their history."""
+    if inspect(connection).get_table_names():
+        migrate(connection)
+        return
+    SQLModel.metadata.create_all(connection)
+    _VERSION.create(connection)
+    connection.execute(_VERSION.insert().values(version_num=HEAD))
+
+
+def migrate(connection: Connection) -> None:
+    """Apply the changes a database lacks, one after the other."""
     from alembic import command  # noqa: PLC0415 - costs 0.2 s, needed once per change of the tables
     from alembic.config import Config  # noqa: PLC0415
 
