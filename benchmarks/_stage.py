@@ -28,7 +28,7 @@ SECRETS = {
     "CC_TOKEN": "sandbox-cc-token",
     "CC_WEBHOOK_SECRET": "sandbox-cc-hooks",
 }
-TRUCKROLL = [sys.executable, "-m", "deployments.cli"]
+TRUCKROLL = [sys.executable, "-m", "deployments"]
 _WATCHER = (
     "import json,resource,subprocess,sys;"
     "done=subprocess.run(sys.argv[1:],capture_output=True,text=True);"

@@ -44,10 +44,18 @@ SentTime = Annotated[
 
 
 class VendorModel(BaseModel):
-    """A vendor's record: camelCase on the wire, frozen here, unknown fields ignored, null the same as absent."""
+    """A vendor's record: camelCase on the wire, frozen here, unknown fields ignored, null the same as absent.
+
+    Its reader is built when it is first needed: a pass meets few of the vendors' records.
+    """
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore", coerce_numbers_to_str=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        coerce_numbers_to_str=True,
+        defer_build=True,
     )
 
     @model_validator(mode="before")
@@ -61,7 +69,9 @@ class VendorModel(BaseModel):
 class RequestModel(BaseModel):
     """A body we send: a misspelt field is an error here, not at the vendor. Only what was set travels, never null."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid", defer_build=True
+    )
 
     def wire(self) -> dict[str, Any]:
         """Return the body as the vendor spells it."""
