@@ -1,4 +1,4 @@
-"""What Python does beside the work, set for loading, and for a pass that makes objects by the million.
+"""What Python does beside the work, set for loading, for ending, and for a pass that makes objects by the million.
 
 The search for garbage: nothing a sync makes for a page goes in circles, it is gone when the page is. Looking for
 circles among it, and among everything Prefect has loaded, took a fifth of the time.
@@ -37,6 +37,15 @@ def while_loading() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+@contextmanager
+def until_the_end() -> Iterator[None]:
+    """Leave everything to the system when the program ends: looking through it for garbage took most of a second."""
+    try:
+        yield
+    finally:
+        gc.freeze()
 
 
 _before: list[_Settings] = []
