@@ -76,10 +76,6 @@ class TokenStore:
         if token is not None and token.value == value:
             del self._tokens[key]
 
-    def clear(self) -> None:
-        """Forget all tokens."""
-        self._tokens.clear()
-
 
 PROCESS_TOKENS = TokenStore()
 

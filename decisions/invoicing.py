@@ -133,30 +133,13 @@ class PaymentToRecord:
     amount: Decimal
 
 
-class MembershipWay(StrEnum):
-    """How a membership was sold (OI-66)."""
-
-    PER_SKU = "per SKU"
-    """One of one SKU; where there is a SKU per number of systems, the SKU says how many."""
-    SEVERAL = "several of one SKU"
-    CORE_AND_ADD_ONS = "core and add-ons"
-
-
 @dataclass(frozen=True, slots=True)
 class MembershipSale:
     """One membership type sold on an order; `core` and `add_ons` are sale tasks with their counts."""
 
-    way: MembershipWay
     membership_type_id: int
     core: tuple[int, int]
     add_ons: tuple[tuple[int, int], ...] = ()
-
-    def said(self) -> str:
-        """Say what was sold, such as "core + 2 add-ons"."""
-        if self.way is MembershipWay.CORE_AND_ADD_ONS:
-            count = sum(count for _, count in self.add_ons)
-            return f"core + {count} add-on{'' if count == 1 else 's'}"
-        return f"quantity {self.core[1]} of one SKU"
 
 
 def split_cart(order: StoreOrder) -> tuple[Part, ...]:
@@ -339,10 +322,7 @@ def membership_sales(order: StoreOrder) -> tuple[MembershipSale, ...]:
 
 def _sale(type_id: int, tasks: dict[int, int]) -> MembershipSale:
     core, *add_ons = tasks.items()
-    if add_ons:
-        return MembershipSale(MembershipWay.CORE_AND_ADD_ONS, type_id, core, tuple(add_ons))
-    way = MembershipWay.SEVERAL if core[1] > 1 else MembershipWay.PER_SKU
-    return MembershipSale(way, type_id, core)
+    return MembershipSale(type_id, core, tuple(add_ons))
 
 
 def _name(account: Account | None) -> str:

@@ -8,7 +8,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
-from deployments.commands import approvals, audit, connections, demo, held, house, report, run, setup, status
+from deployments.commands import approvals, audit, connections, demo, fit, held, house, report, run, setup, status
 from deployments.talk import explain
 from models.errors import TruckrollError
 
@@ -43,6 +43,7 @@ app.command("up")(house.up)
 app.command("down")(house.down)
 app.command("sandbox", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(house.sandbox)
 app.command("check")(house.check)
+app.command("fit")(fit.fit)
 app.command("setup")(setup.setup)
 app.command("connect")(connections.connect)
 app.command("disconnect")(connections.disconnect)

@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -78,8 +77,3 @@ def explain(error: TruckrollError) -> int:
 def exit_code(error: TruckrollError) -> int:
     """Return 2 when the configuration is wrong, 1 for everything else."""
     return MISUSED if isinstance(error, SettingsError) else FAILED
-
-
-def zone_of(timezone: str) -> ZoneInfo:
-    """Return the zone of a shop's setting."""
-    return ZoneInfo(timezone)

@@ -7,9 +7,6 @@ from typing import NewType
 
 from pydantic import BaseModel, ConfigDict
 
-ShopName = NewType("ShopName", str)
-"""A shop file's `name`: lowercase letters, digits and dashes. It keys everything the shop owns."""
-
 JobRef = NewType("JobRef", str)
 """A job platform's own id of a job, opaque: ServiceTitan's int64 as text, `job_…` elsewhere. No arithmetic."""
 

@@ -35,9 +35,6 @@ FOLLOWED: Final = (ReferralStage.BOOKED, ReferralStage.DISMISSED, ReferralStage.
 JOB_STATUSES: Final = ("Scheduled", "Dispatched", "InProgress", "Hold", "Completed", "Canceled")
 """Source: jpm-v2 `Jpm.V2.JobStatus` [spec]."""
 
-BOOKING_STATUSES: Final = ("New", "Accepted", "Converted", "Dismissed")
-"""Source: crm-v2 `BookingStatus` [spec]."""
-
 
 class FollowedJob(DomainModel):
     """A job a booking became. A booking may become several (Q4)."""

@@ -17,9 +17,6 @@ from models.store_order import StoreOrder
 KIND = "order_change"
 """`approvals.kind` of these questions."""
 
-PART = "part"
-"""`approvals.kind` of a technician's question."""
-
 What = Literal["cancelled after sync", "refund after sync", "edited after sync"]
 """What happened in the store: the values of decisions.order_intake.Change."""
 

@@ -199,32 +199,3 @@ class StoreOrders(DomainModel):
     unreadable: tuple[UnreadableOrder, ...] = ()
     as_of: AwareDatetime | None = None
     """Safe as the next `updated_since`; ties at that moment come again."""
-
-
-class StoreProduct(DomainModel):
-    """Goods the store sells. `price` is the contractor's own, per piece."""
-
-    id: str
-    sku: str
-    name: str
-    description: str = ""
-    price: Decimal
-    cost: Decimal | None = None
-    is_taxable: bool = False
-    is_active: bool
-    updated_at: AwareDatetime
-
-
-class StoreService(DomainModel):
-    """Work or a membership the store sells; a membership names its ServiceTitan type and sale task."""
-
-    id: str
-    sku: str = ""
-    name: str
-    description: str = ""
-    kind: LineKind
-    price: Decimal
-    membership_type_id: int | None = None
-    sale_task_id: int | None = None
-    is_active: bool
-    updated_at: AwareDatetime

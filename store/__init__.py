@@ -1,6 +1,6 @@
 """What Truckroll remembers: effects, cursors, held work, audit, part requests, approvals and orders.
 
-Sessions over the tables in models/tables.py; knows nothing of vendors or Prefect. `Books` has all of it.
+Sessions over the tables in models/tables/; knows nothing of vendors or Prefect. `Books` has all of it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from store.effects import Effects
 from store.held import Held
 from store.hook_events import HookEvents
 from store.leases import Leases
-from store.limits import SharedLimiter
 from store.orders import Orders
 from store.outbox import Outbox
+from store.part_histories import PartHistories
 from store.referrals import Referrals
 from store.referred import Referred
 from store.requests import Requests
@@ -54,10 +54,11 @@ class Books:
         self.approvals = Approvals(store, now=now)
         self.orders = Orders(store, now=now)
         self.outbox = Outbox(store)
+        self.part_histories = PartHistories(store)
         self.store_orders = StoreOrders(store, now=now)
         self.store_events = StoreEvents(store, now=now)
         self.hook_events = HookEvents(store, now=now)
-        self.tenant_lists = KeptLists(store)
+        self.tenant_lists = KeptLists()
         self.contact_index = ContactIndex(store)
         self.referrals = Referrals(store, now=now)
         self.referred = Referred(store, now=now)
@@ -68,10 +69,6 @@ class Books:
     ) -> Books:
         """Open the database, bring its tables up to date, and return the books. Raises SettingsError."""
         return cls(Store.open(url), lease_s=lease_s, settle_s=settle_s, now=now)
-
-    def limiter(self, key: str, per_minute: int, burst: int = 1) -> SharedLimiter:
-        """Return the allowance of calls kept under `key`, shared with every process that asks for the same."""
-        return SharedLimiter(self.store, key, per_minute, burst)
 
     def close(self) -> None:
         """Finish what is under way, and close the database."""

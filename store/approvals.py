@@ -39,38 +39,6 @@ class Approvals:
         self._store = store
         self._now = now
 
-    async def ask(
-        self,
-        request_id: str,
-        *,
-        offer: Offer,
-        question: str,
-        approvers: Iterable[str] = (),
-        expires_after: timedelta,
-        now: datetime,
-        flow_run_id: str = "",
-        form_key: str = "",
-    ) -> ApprovalRow:
-        """Put a question, as the request's next revision; an older one that still stands becomes void with it.
-
-        The same offer (whenever it was quoted) that stands already is not asked again: its row is returned.
-        Empty `approvers`: anyone may answer.
-        Raises: TruckrollError when there is no such request.
-        """
-        return await self._store.run(
-            lambda session: self.ask_in(
-                session,
-                request_id,
-                offer=offer,
-                question=question,
-                approvers=approvers,
-                expires_after=expires_after,
-                now=now,
-                flow_run_id=flow_run_id,
-                form_key=form_key,
-            )
-        )
-
     def ask_in(
         self,
         session: Session,
@@ -84,7 +52,12 @@ class Approvals:
         flow_run_id: str = "",
         form_key: str = "",
     ) -> ApprovalRow:
-        """Put a question within the caller's transaction: see `ask`."""
+        """Put a question within the caller's transaction, as the request's next revision; an older one becomes void.
+
+        The same offer (whenever it was quoted) that stands already is not asked again: its row is returned.
+        Empty `approvers`: anyone may answer.
+        Raises: TruckrollError when there is no such request.
+        """
         request = locked_request(session, request_id)  # one question at a time
         newest = _newest(session, request_id)
         if newest is not None and _still_asks(newest, offer, aware(now)):

@@ -7,7 +7,7 @@ it, and what was begun and never ended is looked for before it is written again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,18 +19,31 @@ from sqlalchemy.orm import Session as AnySession
 from sqlmodel import Session, col
 
 from models.base import utc_now
-from models.errors import BusyError, TruckrollError, UnresolvedError
+from models.errors import (
+    AmbiguousWriteError,
+    BusyError,
+    ContractError,
+    RejectedError,
+    SettingsError,
+    TransientError,
+    TruckrollError,
+    UnauthorizedError,
+    UnresolvedError,
+)
 from models.tables import EffectRow
-from store.batch import MAY_BE_WRITTEN, NOTHING_WRITTEN, Outcome, Result
 from store.effect_rows import ATTEMPTING, DONE, UNRESOLVED, Claim, EffectRows, Finished, Mine, NeedsPerson, Taken
 from store.owner import Owner
-from store.page import PageWriter
 from store.session import Store
 from store.waiting import let_settle, renewed
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
-Item = TypeVar("Item")
+
+NOTHING_WRITTEN = (TransientError, RejectedError, UnauthorizedError, SettingsError)
+"""Raised by a write, these say that it did not happen."""
+
+MAY_BE_WRITTEN = (AmbiguousWriteError, ContractError)
+"""The answer was lost, or came and could not be read."""
 
 MOST_WRITES = 3
 """How often one call of `once` writes, when each answer is lost and looking finds nothing."""
@@ -183,17 +196,13 @@ class Effects:
         if row is not None and row.status == DONE:
             row.status, row.owner, row.lease_expires_at = ATTEMPTING, "", self._now() - timedelta(seconds=1)
 
-    async def resolve(self, key: str, reference: str | None) -> None:
-        """Record a person's word on an unresolved effect.
+    def resolve_in(self, session: AnySession, key: str, reference: str | None) -> None:
+        """Record a person's word on an unresolved effect, within the caller's transaction.
 
         A reference: it was written, and this is what the vendor calls it. None: it was not written; the row goes,
         so that the write can be done, best under a new key.
         Raises: TruckrollError when the effect is not unresolved.
         """
-        await self._store.run(lambda session: self.resolve_in(session, key, reference))
-
-    def resolve_in(self, session: AnySession, key: str, reference: str | None) -> None:
-        """Record a person's word within the caller's transaction: see `resolve`."""
         row = session.get(EffectRow, key, with_for_update=True)
         if row is None or row.status != UNRESOLVED:
             state = "unknown" if row is None else row.status
@@ -202,25 +211,6 @@ class Effects:
             session.delete(row)
         else:
             self._rows.finish(session, key, reference)
-
-    async def once_many(
-        self,
-        items: Mapping[str, Item],
-        *,
-        create: Callable[[Mapping[str, Item]], Awaitable[Mapping[str, Outcome]]],
-        find: Callable[[Mapping[str, Item]], Awaitable[Mapping[str, str | None]]] | None = None,
-    ) -> dict[str, Result]:
-        """`once` for a page of some hundred records, by key: intents in one transaction, results in one.
-
-        `create` gets the records that are not done and reports on each (`batch.one_by_one` makes one from a
-        function for a single record); one it does not mention counts as unknown. Raising TransientError,
-        RejectedError or UnauthorizedError says that nothing of the page was written.
-        `find` gets the records in doubt, and answers with a reference, or None when it is surely not there; one it
-        does not mention stays in doubt.
-        Returns a result for every key. Raises: what `create` or `find` raised otherwise; the records it concerns
-        are then in doubt and looked for by the next call.
-        """
-        return await PageWriter(self._store, self._rows, self._settle_s, items, create, find).write()
 
     async def _claim_patiently(self, write: _Write[R], wait_s: float) -> Claim:
         clock = asyncio.get_running_loop().time
@@ -251,15 +241,15 @@ class Effects:
 
         def undo(session: Session) -> None:
             if mine.in_doubt_since is None:
-                self._rows.withdraw(session, [write.key], write.token, keep_intent=write.intent is not None)
+                self._rows.withdraw(session, write.key, write.token, keep_intent=write.intent is not None)
             else:
-                self._rows.let_go(session, [write.key], write.token)
+                self._rows.let_go(session, write.key, write.token)
 
         self._store.submit(undo)
 
     async def _carry_out(self, write: _Write[R], in_doubt_since: datetime | None) -> R:
         async def renew() -> bool:
-            return bool(await self._store.run(lambda session: self._rows.renew(session, [write.key], write.token)))
+            return await self._store.run(lambda session: self._rows.renew(session, write.key, write.token))
 
         try:
             async with renewed(renew, ttl_s=self._lease_s):
@@ -273,7 +263,7 @@ class Effects:
         except BaseException:
             # Only if it is still ours and attempting: what is done, withdrawn or unresolved stays so. Handed over
             # before anything can interrupt: it runs to its end even when this task is canceled again.
-            await self._store.run(lambda session: self._rows.let_go(session, [write.key], write.token))
+            await self._store.run(lambda session: self._rows.let_go(session, write.key, write.token))
             raise
 
     async def _look_and_write(self, write: _Write[R], in_doubt_since: datetime | None) -> R:
@@ -288,7 +278,7 @@ class Effects:
                 made = await write.create()
             except MAY_BE_WRITTEN as error:
                 if write.find is None:
-                    await self._store.run(lambda session: self._rows.give_up(session, [write.key], write.token))
+                    await self._store.run(lambda session: self._rows.give_up(session, write.key, write.token))
                     raise _unresolved(write.key) from error
                 lost, in_doubt_since = error, self._now()
             except NOTHING_WRITTEN:
@@ -321,14 +311,14 @@ class Effects:
 
     async def _begin_again(self, write: _Write[R], attempts: int = 1) -> None:
         still = await self._store.run(
-            lambda session: self._rows.renew(session, [write.key], write.token, attempts=attempts)
+            lambda session: self._rows.renew(session, write.key, write.token, attempts=attempts)
         )
         if not still:
             raise BusyError(f"{write.key} was taken over by another worker.", "It is picked up again by itself.")
 
     async def _withdraw(self, write: _Write[R]) -> None:
         keep = write.intent is not None
-        await self._store.run(lambda session: self._rows.withdraw(session, [write.key], write.token, keep_intent=keep))
+        await self._store.run(lambda session: self._rows.withdraw(session, write.key, write.token, keep_intent=keep))
 
     async def _finish(self, write: _Write[R], made: R) -> R:
         reference = write.codec.dump(made)

@@ -64,11 +64,6 @@ class Leases:
         finally:
             await self._store.run(lambda session: _free(session, lease))
 
-    async def holder(self, key: str) -> str | None:
-        """Return who holds it now, or None."""
-        row = await self._store.read(lambda session: session.get(LeaseRow, key))
-        return row.owner if row is not None and self._is_held(row) else None
-
     async def _take_patiently(self, lease: Lease, ttl: timedelta, wait_s: float) -> None:
         clock = asyncio.get_running_loop().time
         until, pause_s = clock() + wait_s, 0.02

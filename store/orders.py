@@ -96,10 +96,6 @@ class Orders:
         insert_new(session, PartOrderRow, rows)
         return _of_request(session, request_id)
 
-    async def get(self, order_id: int) -> PartOrderRow | None:
-        """Return one order."""
-        return await self._store.read(lambda session: session.get(PartOrderRow, order_id))
-
     async def for_request(self, request_id: str) -> Sequence[PartOrderRow]:
         """Return the orders of one request, the first placed first."""
         return await self._store.read(lambda session: _of_request(session, request_id))

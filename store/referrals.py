@@ -110,11 +110,6 @@ class Referrals:
             statement = statement.where(col(ReferralCustomerRow.customer).in_(wanted))
         return await self._store.read(lambda session: _links(session, statement.limit(limit)))
 
-    async def links_of_email(self, shop: str, campaign_id: int, email_key: str) -> Sequence[KeptLink]:
-        """Return the customers that go by a folded e-mail and have its link (RF-33)."""
-        statement = _with_link(shop, campaign_id).where(col(ReferralCustomerRow.email_key) == email_key)
-        return await self._store.read(lambda session: _links(session, statement))
-
     async def links_to_write(
         self, shop: str, campaign_id: int, *, after: int = 0, limit: int = 500
     ) -> Sequence[KeptLink]:

@@ -83,11 +83,6 @@ class Referred:
             "updated_at": self._now(),
         }
 
-    async def known(self, shop: str, user_ids: Iterable[int]) -> frozenset[int]:
-        """Return which of these people were taken in."""
-        wanted = sorted(set(user_ids))
-        return await self._store.read(lambda session: frozenset(row.user_id for row in _rows(session, shop, wanted)))
-
     async def get(self, shop: str, user_id: int) -> ReferredRow | None:
         """Return one person."""
         return await self._store.read(lambda session: session.get(ReferredRow, (shop, user_id)))

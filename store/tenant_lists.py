@@ -6,30 +6,18 @@ from sqlalchemy.orm import Session
 
 from models.tables import TenantListsRow
 from models.tenant import TenantLists
-from store.session import Store
 from store.sql import insert_new
 
 
 class KeptLists:
-    """The lists of each shop's tenant in one store."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def get(self, shop: str) -> TenantLists | None:
-        """Return the lists as last kept; None when they were never read."""
-        return await self._store.read(lambda session: _read(session.get(TenantListsRow, shop)))
-
-    async def put(self, shop: str, lists: TenantLists) -> None:
-        """Keep the lists, as `put_in` does."""
-        await self._store.run(lambda session: self.put_in(session, shop, lists))
+    """The lists of each shop's tenant, within the caller's transaction."""
 
     def locked(self, session: Session, shop: str) -> TenantLists | None:
         """Return the lists as last kept, and let nobody else change them before the transaction ends."""
         return _read(session.get(TenantListsRow, shop, with_for_update=True, populate_existing=True))
 
     def put_in(self, session: Session, shop: str, lists: TenantLists) -> bool:
-        """Keep the lists within the caller's transaction. False: a later reading is there already, and stays."""
+        """Keep the lists. False: a later reading is there already, and stays."""
         written = lists.model_dump(mode="json")
         if insert_new(session, TenantListsRow, [{"shop": shop, "lists": written, "read_at": lists.read_at}]):
             return True

@@ -9,7 +9,7 @@ from connectors.referral_factory import webhooks as program_hooks
 from connectors.servicetitan import webhooks as tenant_hooks
 from connectors.webhooks import UNSET
 from models.check import CheckLine, advice, found, wrong
-from models.errors import RejectedError, SettingsError, TruckrollError
+from models.errors import RejectedError, TruckrollError
 from models.referral import UserKind
 from models.referral_settings import CampaignSettings, ReferralFactorySettings
 from models.section import Secret
@@ -17,6 +17,7 @@ from models.shop import Shop
 from tasks.bookings import notices_of, read_options
 from tasks.contact_sync import get_campaign
 from tasks.house import House
+from tasks.order_checks import check_secret
 from tasks.referred_people import booking_provider, kinds_on
 
 REWARDS = (
@@ -95,8 +96,4 @@ def _hook_line(what: str, secret: Secret, whose: str, how: str, *, is_taken: boo
     if not is_taken:
         lacking = "not set" if secret == UNSET else "the name of its header is not set"
         return advice(what, f"{lacking}: {whose} are not received", HOW_TO_RECEIVE)
-    try:
-        secret.reveal()
-    except SettingsError as error:
-        return wrong(what, error.message, error.fix)
-    return found(what, f"{whose} are received, {how}")
+    return check_secret(what, secret, f"{whose} are received, {how}")

@@ -65,7 +65,8 @@ async def retry(books: Books, held_id: int, *, placed: tuple[str, ...] = (), not
         )
         words = f"{request.id} is tried again."
     await books.held.release_by_id(held_id)
-    await books.audit.append(request.shop, "parts-loop", request.id, "retried", detail={"words": words})
+    detail = {"words": words, "placed": placed}  # order numbers a person had to copy: PL-52 counts them
+    await books.audit.append(request.shop, "parts-loop", request.id, "retried", detail=detail)
     return f"{words} {await _start(books, request.id)}".strip()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from connectors.contractor_commerce.auth import VENDOR as STORE
 from connectors.servicetitan.auth import VENDOR as TENANT
+from connectors.webhooks import UNSET
 from decisions.choices import same_name
 from decisions.order_setup import (
     ACCOUNTING,
@@ -23,7 +24,8 @@ from decisions.order_setup import (
 from models.base import utc_now
 from models.check import CheckLine, advice, found, wrong
 from models.errors import SettingsError, TruckrollError
-from models.shop import Shop
+from models.section import Secret
+from models.shop import ContractorCommerceSettings, Shop
 from store import Books
 from tasks.connecting import check_access
 from tasks.drop_downs import PROCESS, keep_lists, read_lists
@@ -61,7 +63,7 @@ async def check_orders(house: House) -> list[CheckLine]:
     """Look at everything store orders need: both sides, each name, and what is doubtful (OI-6)."""
     settings = house.shop.need_contractor_commerce()
     lines = [await check_side(f"Online store {STORE}", lambda: check_access(house, "contractor_commerce"))]
-    lines += connection_lines(house.shop)
+    lines += [*connection_lines(house.shop), *_event_lines(settings)]
     if settings.products.enabled:
         is_confirmed = await accounting_is_confirmed(house.books, house.shop)
         lines.append(accounting_line(settings, is_confirmed=is_confirmed, shop=house.shop.name))
@@ -78,6 +80,40 @@ async def _names(house: House) -> list[CheckLine]:
     choices = await keep_lists(house.books, house.shop, lists)
     refused = [advice(f"{what}: {field.replace('_', ' ')}", words) for field, words in lists.refused.items()]
     return [found(what, "read"), *refused, *setting_lines(settings, choices), *advice_lines(settings, lists, choices)]
+
+
+def _event_lines(settings: ContractorCommerceSettings) -> list[CheckLine]:
+    """Say by what the receiver knows the store: a signature, a token in the address, or both, and then both must fit.
+
+    A secret whose variable is not set is a fault, no advice: every delivery is turned away until it is. Where the file
+    names neither, `connection_lines` says so.
+    """
+    lines: list[CheckLine] = []
+    if settings.webhook_secret != UNSET:
+        lines.append(_signature_line(settings))
+    if settings.webhook_path_token != UNSET:
+        words = "the store's events are received, at the address that ends in it"
+        lines.append(check_secret("contractor_commerce.webhook_path_token", settings.webhook_path_token, words))
+    return lines
+
+
+def _signature_line(settings: ContractorCommerceSettings) -> CheckLine:
+    header = settings.webhook_signature_header.strip()
+    if not header:
+        words = "not set, while webhook_secret is: every event of the store is turned away"
+        fix = 'Write the name of the header that carries the signature, such as "Signature".'
+        return wrong("contractor_commerce.webhook_signature_header", words, fix)
+    words = f"the store's events are received, signed in the header {header} ({settings.webhook_signature_encoding})"
+    return check_secret("contractor_commerce.webhook_secret", settings.webhook_secret, words)
+
+
+def check_secret(what: str, secret: Secret, words: str) -> CheckLine:
+    """Look whether a secret's variable is set; `words` say what it is good for then."""
+    try:
+        secret.reveal()
+    except SettingsError as error:
+        return wrong(what, error.message, error.fix)
+    return found(what, words)
 
 
 async def check_side(what: str, look: Callable[[], Awaitable[None]]) -> CheckLine:

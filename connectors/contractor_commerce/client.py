@@ -12,13 +12,13 @@ import httpx
 
 from connectors.contractor_commerce.auth import VENDOR, contractor_commerce_auth
 from connectors.contractor_commerce.readings import read_page
-from connectors.contractor_commerce.schemas import OrderEnvelope, OrderPage, ProductEnvelope, ServiceEnvelope
+from connectors.contractor_commerce.schemas import OrderEnvelope, OrderPage
 from connectors.errors import Call, RejectedError, unreadable
 from connectors.http import Query, VendorHttp
 from connectors.limits import Limiter
 from connectors.wire import VendorModel, parse
 from models.shop import ContractorCommerceSettings
-from models.store_order import StoreOrder, StoreOrders, StoreProduct, StoreService
+from models.store_order import StoreOrder, StoreOrders
 
 READ_TIMEOUT_S: Final = 60.0
 PER_PAGE: Final = 100
@@ -105,16 +105,6 @@ class ContractorCommerce:
     async def get_order(self, order_id: str) -> StoreOrder:
         """Read one order as it is now. Source: `GET /orders/{id}`. Raises NotFoundError."""
         return (await self._get(OrderEnvelope, f"/orders/{_step(order_id)}", f"reading order {order_id}")).data.read()
-
-    async def get_product(self, product_id: str) -> StoreProduct:
-        """Read one product. Source: `GET /products/{id}`. Raises NotFoundError."""
-        path = f"/products/{_step(product_id)}"
-        return (await self._get(ProductEnvelope, path, f"reading product {product_id}")).data.read()
-
-    async def get_service(self, service_id: str) -> StoreService:
-        """Read one service, with the membership it sells. Source: `GET /services/{id}`. Raises NotFoundError."""
-        path = f"/services/{_step(service_id)}"
-        return (await self._get(ServiceEnvelope, path, f"reading service {service_id}")).data.read()
 
     async def check_access(self) -> None:
         """Read one order at most. Raises what the reading raised."""

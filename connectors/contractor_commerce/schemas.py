@@ -23,9 +23,7 @@ from models.store_order import (
     StoreLine,
     StoreOrder,
     StorePayment,
-    StoreProduct,
     StoreRefund,
-    StoreService,
     TermsAccepted,
     Window,
 )
@@ -318,75 +316,6 @@ class OrderEnvelope(StoreModel):
     """openapi.yaml `OrderEnvelope`."""
 
     data: WireOrder
-
-
-class WireProduct(StoreModel):
-    """openapi.yaml `Product`."""
-
-    id: str
-    sku: str
-    name: str
-    description: str = ""
-    price: Money
-    cost: Money | None = None
-    taxable: bool = False
-    active: bool
-    updated_at: UtcTime
-
-    def read(self) -> StoreProduct:
-        """Return the product in our words."""
-        return StoreProduct(
-            id=self.id,
-            sku=self.sku,
-            name=self.name,
-            description=self.description,
-            price=self.price,
-            cost=self.cost,
-            is_taxable=self.taxable,
-            is_active=self.active,
-            updated_at=self.updated_at,
-        )
-
-
-class ProductEnvelope(StoreModel):
-    """openapi.yaml `ProductEnvelope`."""
-
-    data: WireProduct
-
-
-class WireService(StoreModel):
-    """openapi.yaml `Service`."""
-
-    id: str
-    sku: str = ""
-    name: str
-    description: str = ""
-    kind: LineKind
-    price: Money
-    servicetitan: WireLink = WireLink()
-    active: bool
-    updated_at: UtcTime
-
-    def read(self) -> StoreService:
-        """Return the service in our words."""
-        return StoreService(
-            id=self.id,
-            sku=self.sku,
-            name=self.name,
-            description=self.description,
-            kind=self.kind,
-            price=self.price,
-            membership_type_id=self.servicetitan.membership_type_id,
-            sale_task_id=self.servicetitan.sale_task_id,
-            is_active=self.active,
-            updated_at=self.updated_at,
-        )
-
-
-class ServiceEnvelope(StoreModel):
-    """openapi.yaml `ServiceEnvelope`."""
-
-    data: WireService
 
 
 class EventData(StoreModel):

@@ -109,15 +109,6 @@ class ReferralFactory:
         """Close the connections."""
         await self._http.aclose()
 
-    async def list_users(self, campaign_id: int | None = None) -> AsyncIterator[UserPage]:
-        """Yield the users of the account page by page, or of one campaign. Memory: one page.
-
-        The program does not filter by campaign: every page of the account is read. A user may come twice.
-        Source: `GET /users`, `links.next` [documented].
-        """
-        async for page in self._pages("/users", "reading the users"):
-            yield read_users(page, campaign_id)
-
     async def search_users(self, campaign_id: int, *, first_page: int = 1) -> AsyncIterator[UserPage]:
         """Yield the users of one campaign page by page, from a page of `PER_PAGE` on. Memory: one page.
 

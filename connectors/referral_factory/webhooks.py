@@ -58,7 +58,10 @@ class ReferralEvent:
 
     @property
     def record(self) -> str:
-        """Return what to read: models/tables.py, HookEventRow. By code where it is told, which no other id can be."""
+        """Return what to read: models/tables/deliveries.py, HookEventRow.
+
+        By code where it is told, which no other id can be.
+        """
         return f"code/{self.code}" if self.code else f"user/{self.user_id}"
 
 

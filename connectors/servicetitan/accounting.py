@@ -21,10 +21,8 @@ from connectors.servicetitan.accounting_schemas import (
     NewPayment,
     Payment,
     PaymentType,
-    TaxZone,
 )
-from connectors.servicetitan.api import MAX_IDS, Api, as_utc_text, batches
-from connectors.servicetitan.texts import same_name
+from connectors.servicetitan.api import Api, as_utc_text
 from connectors.wire import parse
 
 
@@ -34,12 +32,6 @@ class AccountingApi(Api):
     async def list_invoices(self, ids: Iterable[int]) -> tuple[Invoice, ...]:
         """Read invoices with their lines. accounting-v2 `GET /invoices`."""
         return await self._by_ids(Invoice, self._path("accounting", "invoices"), "reading invoices", ids)
-
-    async def list_job_invoices(self, job_id: int) -> tuple[Invoice, ...]:
-        """Read the invoices of a job. accounting-v2 `GET /invoices`."""
-        return await self._all(
-            Invoice, self._path("accounting", "invoices"), f"reading the invoices of job {job_id}", {"jobId": job_id}
-        )
 
     async def list_customer_invoices(self, customer_id: int, *, created_since: datetime) -> tuple[Invoice, ...]:
         """Read the invoices a customer got since then, inactive ones too. accounting-v2 `GET /invoices`."""
@@ -52,11 +44,6 @@ class AccountingApi(Api):
         """Add or change one line; its answer is empty. accounting-v2 `PATCH /invoices/{invoiceId}/items`."""
         path = self._path("accounting", f"invoices/{invoice_id}/items")
         await self._write("PATCH", path, f"writing a line of invoice {invoice_id}", line)
-
-    async def delete_invoice_line(self, invoice_id: int, item_id: int) -> None:
-        """Take one line away. accounting-v2 `DELETE /invoices/{invoiceId}/items/{itemId}`."""
-        path = self._path("accounting", f"invoices/{invoice_id}/items/{item_id}")
-        await self._write("DELETE", path, f"removing line {item_id} of invoice {invoice_id}")
 
     async def patch_invoice(self, invoice_id: int, patch: InvoicePatch) -> None:
         """Change an invoice's head; its answer is empty. accounting-v2 `PATCH /invoices/{id}`."""
@@ -102,29 +89,9 @@ class AccountingApi(Api):
         path = self._path("accounting", "gl-accounts")
         return await self._all(GlAccount, path, "reading the accounts", {"active": "Any"})
 
-    async def list_gl_accounts_named(self, names: Iterable[str]) -> tuple[GlAccount, ...]:
-        """Read accounts by name, inactive ones too. accounting-v2 `GET /gl-accounts`.
-
-        The filter is a comma list, so where a name has a comma in it the whole list is read.
-        """
-        wanted = sorted({name.strip() for name in names if name.strip()})
-        if any("," in name for name in wanted):
-            found = await self.list_gl_accounts()
-            return tuple(one for one in found if any(same_name(one.name, name) for name in wanted))
-        rows: list[GlAccount] = []
-        for some in batches(wanted, MAX_IDS):
-            query = {"names": ",".join(some), "active": "Any"}
-            rows.extend(await self._all(GlAccount, self._path("accounting", "gl-accounts"), "reading accounts", query))
-        return tuple(rows)
-
     async def list_payment_types(self, *, also_inactive: bool = False) -> tuple[PaymentType, ...]:
         """Read the payment types; the rows do not say whether they are active. accounting-v2 `GET /payment-types`."""
         query = {"active": "Any" if also_inactive else "True"}
         return await self._all(
             PaymentType, self._path("accounting", "payment-types"), "reading the payment types", query
         )
-
-    async def list_tax_zones(self) -> tuple[TaxZone, ...]:
-        """Read the tax zones, inactive ones too. accounting-v2 `GET /tax-zones`."""
-        path = self._path("accounting", "tax-zones")
-        return await self._all(TaxZone, path, "reading the tax zones", {"active": "Any"})

@@ -167,19 +167,3 @@ class PaymentType(VendorModel):
 
     id: int
     name: str = ""
-
-
-class TaxRate(VendorModel):
-    """`Accounting.V2.TaxRateResponse`."""
-
-    tax_name: str = ""
-    tax_rate: Decimal = ZERO
-
-
-class TaxZone(VendorModel):
-    """`Accounting.V2.TaxZoneResponse`."""
-
-    id: int
-    name: str = ""
-    rates: tuple[TaxRate, ...] = ()
-    active: bool = True

@@ -17,7 +17,7 @@ from connectors.servicetitan.bookings_schemas import (
     JobHistoryEntry,
     NewBooking,
 )
-from connectors.servicetitan.schemas import ExportPage, Job
+from connectors.servicetitan.schemas import Job
 
 
 class BookingsApi(Api):
@@ -63,14 +63,6 @@ class BookingsApi(Api):
         return await self._get(
             Booking, f"{self._bookings_of(provider_id)}/{booking_id}", f"reading booking {booking_id}"
         )
-
-    def export_bookings(self, continue_from: str = "", *, recent: bool = False) -> AsyncIterator[ExportPage[Booking]]:
-        """Yield pages of all providers' bookings changed since a token, inactive too. crm-v2 `GET /export/bookings`.
-
-        `recent` brings changes of the last quarter of an hour too, perhaps twice.
-        """
-        path = self._path("crm", "export/bookings")
-        return self._export(Booking, path, "reading the bookings feed", continue_from, recent=recent)
 
     async def list_jobs_of_booking(self, booking_id: int) -> tuple[Job, ...]:
         """Read every job that names the booking as where it came from. jpm-v2 `GET /jobs`."""

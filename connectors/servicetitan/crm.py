@@ -174,20 +174,6 @@ class CrmApi(Api):
             Location, path, "looking for locations by our key", ours, values, _ALSO_INACTIVE
         )
 
-    async def list_locations_by_address(self, *, street: str, zip_code: str) -> tuple[Location, ...]:
-        """Find locations of any customer by street and ZIP, inactive ones too; a blank street finds none.
-
-        crm-v2 `GET /locations`.
-        """
-        if not street.strip():
-            return ()
-        return await self._all(
-            Location,
-            self._path("crm", "locations"),
-            "looking for locations by address",
-            {"street": street, "zip": zip_code, **_ALSO_INACTIVE},
-        )
-
     async def create_location(self, location: NewLocation) -> CreatedLocation:
         """Add a location to a customer; look by external data before repeating it. crm-v2 `POST /locations`.
 

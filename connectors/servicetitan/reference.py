@@ -103,11 +103,6 @@ class ReferenceApi(Api):
         """Read the technicians, inactive ones too. settings-v2 `GET /technicians`."""
         return await self._all(Technician, self._path("settings", "technicians"), "reading the technicians", _ALL)
 
-    async def list_technicians_named(self, name: str) -> tuple[Technician, ...]:
-        """Read technicians whose name contains this, inactive ones too. settings-v2 `GET /technicians`."""
-        query = {"name": name, **_ALL}
-        return await self._all(Technician, self._path("settings", "technicians"), "looking for a technician", query)
-
     async def list_arrival_windows(self) -> tuple[ArrivalWindow, ...]:
         """Read the arrival windows, inactive ones too. dispatch-v2 `GET /arrival-windows`."""
         path = self._path("dispatch", "arrival-windows")

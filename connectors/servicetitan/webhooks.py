@@ -75,7 +75,7 @@ class RecordEvent:
     kind: str
     """The event's type."""
     record: str
-    """What to read, booking/ID or job/ID: models/tables.py, HookEventRow."""
+    """What to read, booking/ID or job/ID: models/tables/deliveries.py, HookEventRow."""
 
 
 @dataclass(frozen=True, slots=True)

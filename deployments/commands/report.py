@@ -1,4 +1,4 @@
-"""`truckroll report`: what the store sold beside what ServiceTitan invoices; the referral links, and who signed up."""
+"""`truckroll report`: what the store sold beside what ServiceTitan invoices; referral links, who signed up, parts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from decisions.funnel import in_words, standing_of
 from decisions.words import money
 from deployments import talk
 from deployments.commands.common import AsJson, iso, short, usage, with_books
+from deployments.commands.report_parts import parts
+from deployments.commands.rows import day_of, write_rows
 from models.base import utc_now
 from models.errors import SettingsError
 from models.settings import HouseSettings
@@ -31,6 +33,7 @@ _DAYS = 30
 _PAGE = 500
 
 app = typer.Typer(invoke_without_command=True)
+app.command()(parts)
 
 
 @app.callback()
@@ -52,12 +55,12 @@ def report(
         raise usage("Name the shop: --shop NAME.")
     found = load_shop(shop, HouseSettings().shops)
     today = utc_now().astimezone(found.zone).date()
-    first, last = _day(since, "--since", today - timedelta(days=_DAYS)), _day(until, "--until", today)
+    first, last = day_of(since, "--since", today - timedelta(days=_DAYS)), day_of(until, "--until", today)
     if last < first:
         raise usage("--until is before --since.")
     result = asyncio.run(_read(found, first, last))
     if csv is not None:
-        _write_csv(result, csv)
+        write_rows([_line(line) for line in result.lines], csv)
     if as_json:
         talk.print_json(_as_object(shop, first, last, result))
         return
@@ -78,7 +81,7 @@ def links(
     if not rows:
         _need_campaign(found, campaign)
     if csv is not None:
-        _write_rows(rows, csv)
+        write_rows(rows, csv)
     elif as_json:
         talk.print_json({"shop": shop, "campaign": campaign, "skipped" if skipped else "links": rows})
     elif rows:
@@ -103,7 +106,7 @@ def referrals(
     if campaign is not None and not rows:
         _need_campaign(found, campaign)
     if csv is not None:
-        _write_rows(rows, csv)
+        write_rows(rows, csv)
     elif as_json:
         talk.print_json({"shop": shop, "referrals": rows, "funnels": [asdict(one) for one in funnels]})
     elif rows:
@@ -221,32 +224,3 @@ def _line(line: OrderLine) -> dict[str, Any]:
         "job": line.job,
         "words": line.words,
     }
-
-
-def _write_csv(result: OrderReport, path: Path) -> None:
-    _write_rows([_line(line) for line in result.lines], path)
-
-
-def _write_rows(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write a table. Text that a spreadsheet would run as a formula is written as text (OI-71)."""
-    import pandas as pd
-
-    def harmless(cell: Any) -> Any:
-        is_formula = (isinstance(cell, str) and cell.startswith(("=", "+", "@", "\t"))) or _is_odd(cell)
-        return f"'{cell}" if is_formula else cell
-
-    pd.DataFrame(rows).map(harmless).to_csv(path, index=False)
-
-
-def _is_odd(cell: Any) -> bool:
-    """Tell text that begins with a minus and is no amount."""
-    return isinstance(cell, str) and cell.startswith("-") and not cell[1:].replace(".", "", 1).isdigit()
-
-
-def _day(written: str | None, option: str, otherwise: date) -> date:
-    if written is None:
-        return otherwise
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        raise usage(f"{option} {written} is no day: write it as 2026-11-01.") from None

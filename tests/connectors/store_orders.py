@@ -94,28 +94,3 @@ def order_row(number: int = 100201, **changes: Any) -> dict[str, Any]:
 
 def order_page(*rows: Any, next_cursor: str | None = None, as_of: str | None = AT) -> dict[str, Any]:
     return {"data": list(rows), "links": {}, "meta": {"per_page": 100, "next_cursor": next_cursor, "as_of": as_of}}
-
-
-PRODUCT = {
-    "id": 101,
-    "sku": "FLT-16X25X1",
-    "name": "16x25x1 filter, 4-pack",
-    "description": None,
-    "price": "39.96",
-    "subscription_price": "35.96",
-    "cost": "21.10",
-    "taxable": True,
-    "active": True,
-    "updated_at": AT,
-}
-
-SERVICE = {
-    "id": 301,
-    "sku": None,
-    "name": "Comfort Club",
-    "kind": "membership",
-    "price": "19.00",
-    "servicetitan": {"membership_type_id": 4401, "sale_task_id": 8802, "something_else": 1},
-    "active": True,
-    "updated_at": AT,
-}

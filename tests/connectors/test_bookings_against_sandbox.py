@@ -154,17 +154,6 @@ async def test_a_thousand_bookings_of_one_moment_and_later_ones_are_all_read_onc
     assert await house.changed(since + timedelta(days=1)) == []
 
 
-async def test_what_the_feed_tells_reads_as_bookings(house: House) -> None:
-    await house.tell("/servicetitan/switches", feed_page_size=2)
-    made = [
-        await house.st.create_booking(PROVIDER, BOOKING.model_copy(update={"external_id": str(place)}))
-        for place in range(5)
-    ]
-    pages = [page async for page in house.st.export_bookings(recent=True)]
-    assert [len(page.data) for page in pages] == [2, 2, 1]
-    assert [row for page in pages for row in page.data] == made
-
-
 async def test_a_webhook_is_read_by_the_connector_and_a_forged_one_is_not(house: House, ear: Ear) -> None:
     types = ["tn.crm.booking-updated", "tn.jpm.job-completed", "tn.jpm.job-appointment-updated"]
     await house.tell("/servicetitan/webhooks", url=ear.url, types=types, key=KEY)

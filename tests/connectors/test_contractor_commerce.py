@@ -26,7 +26,7 @@ from models.errors import SettingsError
 from models.shop import ContractorCommerceSettings
 from models.store_order import LineKind, OrderState, PaymentState, Purchase, StoreOrders
 from tests.connectors.doubles import CC, SECRETS
-from tests.connectors.store_orders import AT, PRODUCT, SERVICE, line_row, order_page, order_row
+from tests.connectors.store_orders import AT, line_row, order_page, order_row
 
 ORDERS = f"{CC}/orders"
 SINCE = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
@@ -351,15 +351,6 @@ async def test_an_id_cannot_lead_to_another_address(store: ContractorCommerce, v
     with pytest.raises(NotFoundError):
         await store.get_order("../leads?x=1")
     assert route.calls[0].request.url.raw_path.decode() == "/contractor-commerce/orders/..%2Fleads%3Fx%3D1"
-
-
-async def test_a_product_and_a_service_are_read(store: ContractorCommerce, vendors: respx.MockRouter) -> None:
-    vendors.get(f"{CC}/products/101").respond(json={"data": PRODUCT})
-    vendors.get(f"{CC}/services/301").respond(json={"data": SERVICE})
-    product = await store.get_product("101")
-    assert (product.sku, product.price, product.cost) == ("FLT-16X25X1", Decimal("39.96"), Decimal("21.10"))
-    service = await store.get_service("301")
-    assert (service.kind, service.membership_type_id, service.sale_task_id) == (LineKind.MEMBERSHIP, 4401, 8802)
 
 
 async def test_access_is_checked_by_reading_one_order(store: ContractorCommerce, vendors: respx.MockRouter) -> None:

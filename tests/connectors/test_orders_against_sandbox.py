@@ -188,9 +188,6 @@ async def test_a_further_location_and_a_contact_are_added(house: House) -> None:
     elsewhere = ADDRESS.model_copy(update={"street": "7 Oak Ave"})
     added = await house.st.create_location(NewLocation(customer_id=customer, name="Robin Sample", address=elsewhere))
     assert {one.id for one in await house.st.list_locations(customer)} == {first, added.id}
-    assert added.id in [
-        one.id for one in await house.st.list_locations_by_address(street="7 Oak Ave", zip_code="35203")
-    ]
     await house.st.add_customer_contact(customer, NewContact(type="Email", value="robin.new@example.com"))
     assert "robin.new@example.com" in [one.value for one in await house.st.list_contacts_of([customer])]
     with pytest.raises(RejectedError):
@@ -226,7 +223,7 @@ async def test_pricebook_items_are_made_with_their_accounts_and_found_by_code_an
 async def test_a_job_its_invoice_and_its_payment_come_to_the_orders_total(house: House) -> None:
     st = house.st
     customer, location = await make_customer(house)
-    dispatcher = named(await st.list_technicians_named("Store Dispatch"), "Store Dispatch")
+    dispatcher = named(await st.list_all_technicians(), "Store Dispatch")
     tags = await st.list_tag_types()
     ordered, completed = named(tags, "Store: one-time filters"), named(tags, "Store order completed")
     job = await st.create_job(
@@ -253,10 +250,6 @@ async def test_a_job_its_invoice_and_its_payment_come_to_the_orders_total(house:
     for quantity, price in ((2, "19.98"), (1, "7.95")):
         line = InvoiceLine(sku_id=material.id, description="x", quantity=Decimal(quantity), unit_price=Decimal(price))
         await st.write_invoice_line(job.invoice_id, line)
-    wrong = InvoiceLine(sku_id=material.id, description="slip", quantity=Decimal(1), unit_price=Decimal("99.00"))
-    await st.write_invoice_line(job.invoice_id, wrong)
-    (before,) = await st.list_job_invoices(job.id)
-    await st.delete_invoice_line(job.invoice_id, next(one.id for one in before.items if one.description == "slip"))
     await st.patch_invoice(job.invoice_id, InvoicePatch(tax=Decimal("3.44")))
     total = Decimal("51.35")
     await st.create_payment(
@@ -285,9 +278,8 @@ async def test_the_lists_of_the_settings_are_read_with_what_was_switched_off(hou
     await house.tell("/servicetitan/settings", kind="campaign", name="Contractor Commerce", active=False)
     campaigns = {one.name: one.active for one in await house.st.list_campaigns()}
     assert campaigns == {"Existing customers": True, "Contractor Commerce": False}
-    (account,) = await house.st.list_gl_accounts_named(["Inventory"])
+    (account,) = [one for one in await house.st.list_gl_accounts() if one.name == "Inventory"]
     assert account.default_account_type == "Inventory"
-    assert [one.name for one in await house.st.list_tax_zones()] == ["Birmingham"]
     windows = await house.st.list_arrival_windows()
     assert [one.start for one in windows] == [timedelta(hours=8), timedelta(hours=12)]
     await house.tell("/servicetitan/arrival-windows", windows=[])

@@ -35,6 +35,7 @@ from tests.connectors.doubles import RF, SECRETS
 from tests.connectors.referral_users import CAMPAIGN, DANA, DUE, ISSUED, refusal, rows_page, user_row
 
 USERS = f"{RF}/users"
+CAMPAIGNS = f"{RF}/campaigns"
 SEARCH = f"{USERS}/search"
 
 
@@ -333,23 +334,24 @@ async def test_another_users_answer_is_refused(rf: ReferralFactory, vendors: res
         await rf.update_user(7, UserChange(first_name="D"))
 
 
-async def pages(rf: ReferralFactory, campaign: int | None = None) -> list[tuple[list[int], list[int | None]]]:
-    return [
-        ([user.id for user in page.users], [one.id for one in page.unreadable])
-        async for page in rf.list_users(campaign)
-    ]
+async def campaigns(rf: ReferralFactory) -> list[int]:
+    return [campaign.id for campaign in await rf.list_campaigns()]
+
+
+def campaigns_page(*ids: int, following: str | None = None) -> dict[str, Any]:
+    return rows_page(*({**CAMPAIGN, "id": number} for number in ids), following=following)
 
 
 async def test_pages_follow_the_programs_own_links(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
     """The link is opaque: as it comes, and never built."""
-    route = vendors.get(USERS).mock(
+    route = vendors.get(CAMPAIGNS).mock(
         side_effect=[
-            httpx.Response(200, json=rows_page(user_row(1), user_row(2), following=f"{USERS}?cursor=a%2Bb==&x[]=1")),
-            httpx.Response(200, json=rows_page(user_row(2), user_row(3), following="https" + USERS[4:] + "?p=3")),
-            httpx.Response(200, json={"data": [user_row(4)]}),
+            httpx.Response(200, json=campaigns_page(1, 2, following=f"{CAMPAIGNS}?cursor=a%2Bb==&x[]=1")),
+            httpx.Response(200, json=campaigns_page(3, following="https" + CAMPAIGNS[4:] + "?p=3")),
+            httpx.Response(200, json={"data": [{**CAMPAIGN, "id": 4}]}),
         ]
     )
-    assert await pages(rf) == [([1, 2], []), ([2, 3], []), ([4], [])]
+    assert await campaigns(rf) == [1, 2, 3, 4]
     asked = [call.request.url for call in route.calls]
     assert dict(asked[0].params) == {"per_page": "250"}
     assert asked[1].params.multi_items() == [("cursor", "a+b=="), ("x[]", "1")]
@@ -377,23 +379,16 @@ def test_the_token_goes_nowhere_else(link: str, path: str | None) -> None:
     assert next_path(link, "https://api.example.com/api/v2") == path
 
 
-@pytest.mark.parametrize("link", ["https://evil.example.com/users?page=2", f"{USERS}?page=2"], ids=["away", "a circle"])
+@pytest.mark.parametrize(
+    "link", ["https://evil.example.com/campaigns?page=2", f"{CAMPAIGNS}?page=2"], ids=["away", "a circle"]
+)
 async def test_a_link_that_leads_astray_ends_the_reading(
     rf: ReferralFactory, vendors: respx.MockRouter, link: str
 ) -> None:
-    route = vendors.get(url__startswith=RF).respond(json=rows_page(user_row(1), following=link))
+    route = vendors.get(url__startswith=RF).respond(json=campaigns_page(1, following=link))
     with pytest.raises(ContractError, match=r"links\.next"):
-        await pages(rf)
+        await campaigns(rf)
     assert route.call_count <= 2
-
-
-async def test_one_campaign_is_picked_out_and_an_odd_user_named(rf: ReferralFactory, vendors: respx.MockRouter) -> None:
-    """The program ignores a campaign filter, so none is sent; one bad row does not hide the others."""
-    rows = [user_row(1), user_row(2, campaign_id=1002), user_row(3, url=None), user_row(4, qualified_at="x"), "odd"]
-    route = vendors.get(USERS).respond(json=rows_page(*rows))
-    assert await pages(rf, 1001) == [([1], [3, 4, None])]
-    assert await pages(rf) == [([1, 2], [3, 4, None])]
-    assert "campaign_id" not in route.calls[0].request.url.params
 
 
 async def found_in(rf: ReferralFactory, campaign: int = 1001, **more: int) -> list[tuple[list[int], list[int | None]]]:
@@ -529,7 +524,6 @@ WRITES: dict[str, Callable[[ReferralFactory], Awaitable[Any]]] = {
     "qualify": lambda rf: rf.qualify(7),
 }
 READS: dict[str, Callable[[ReferralFactory], Awaitable[Any]]] = {
-    "users": pages,
     "a search": lambda rf: rf.find_user(1001, "dana@example.com"),
     "a campaign's users": found_in,
     "a user": lambda rf: rf.get_user(7),
@@ -648,14 +642,14 @@ async def test_no_secret_or_person_is_in_a_log(
     caplog.set_level(logging.DEBUG)
     vendors.post(USERS).respond(422, json=refusal(email="dana@example.com is taken"))
     vendors.post(SEARCH).respond(json=rows_page())
-    vendors.get(USERS).mock(
+    vendors.get(CAMPAIGNS).mock(
         side_effect=[
-            httpx.Response(200, json=rows_page(following=f"{USERS}?cursor=s3cret")),
+            httpx.Response(200, json=rows_page(following=f"{CAMPAIGNS}?cursor=s3cret")),
             httpx.Response(200, json=rows_page()),
         ]
     )
     await rf.create_referrer(DANA)
-    await pages(rf)
+    await campaigns(rf)
     for private in (SECRETS["RF_TOKEN"], "dana@example.com", "Dana", "s3cret", "555-0100"):
         assert private not in caplog.text
 

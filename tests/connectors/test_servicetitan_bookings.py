@@ -250,17 +250,3 @@ async def test_the_history_of_a_job_keeps_the_vendors_order_and_words(
         (2, "Job Completed", ""),
         (1, "Job Booked", "x"),
     ]
-
-
-async def test_the_feed_of_bookings_goes_on_from_its_token(st: ServiceTitan, vendors: respx.MockRouter) -> None:
-    answers = [
-        {"hasMore": True, "continueFrom": "t2", "data": [booking_row(id=1, active=True)]},
-        {"hasMore": False, "continueFrom": "t3", "data": [booking_row(id=2, active=False)]},
-    ]
-    route = vendors.get(f"{CRM}/export/bookings").mock(
-        side_effect=[httpx.Response(200, json=answer) for answer in answers]
-    )
-    pages = [one async for one in st.export_bookings("t1")]
-    assert [call.request.url.params["from"] for call in route.calls] == ["t1", "t2"]
-    assert [(row.id, row.active) for one in pages for row in one.data] == [(1, True), (2, False)]
-    assert pages[-1].continue_from == "t3"

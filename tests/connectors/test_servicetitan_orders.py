@@ -93,15 +93,14 @@ HIDING: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     "customers by id": lambda st: st.list_customers([11]),
     "locations of a customer": lambda st: st.list_locations(11),
     "locations by our key": lambda st: st.list_locations_by_external_data(OURS, ["demo/CC-1"]),
-    "locations by address": lambda st: st.list_locations_by_address(street="12 Elm St", zip_code="35203"),
     "materials by code": lambda st: st.list_materials_by_code("FLT-1"),
     "equipment by our key": lambda st: st.list_equipment_by_external_data(OURS, ["demo/CC-1"]),
     "campaigns": lambda st: st.list_campaigns(),
     "job types": lambda st: st.list_job_types(),
     "business units": lambda st: st.list_all_business_units(),
     "tag types": lambda st: st.list_tag_types(),
-    "technicians": lambda st: st.list_technicians_named("Store"),
-    "accounts": lambda st: st.list_gl_accounts_named(["Inventory"]),
+    "technicians": lambda st: st.list_all_technicians(),
+    "accounts": lambda st: st.list_gl_accounts(),
 }
 
 
@@ -120,7 +119,6 @@ BLANK: dict[str, Callable[[ServiceTitan, str], Awaitable[Any]]] = {
     "phone": lambda st, blank: st.list_customers_by_phone(blank),
     "name and address": lambda st, blank: st.list_customers_by_address(name=blank, street=blank, zip_code=blank),
     "contact method": lambda st, blank: st.list_contact_methods("Email", blank),
-    "address of a location": lambda st, blank: st.list_locations_by_address(street=blank, zip_code="35203"),
     "code of a material": lambda st, blank: st.list_materials_by_code(blank),
     "code of equipment": lambda st, blank: st.list_equipment_by_code(blank),
 }
@@ -358,19 +356,6 @@ def test_null_never_travels() -> None:
     line = InvoiceLine(id=None, description="x", quantity=Decimal(1), unit_price=None)
     assert line.wire() == {"description": "x", "quantity": Decimal(1)}
     assert JobPatch(external_data=None, tag_type_ids=()).wire() == {"tagTypeIds": ()}
-
-
-async def test_a_name_with_a_comma_is_looked_for_in_the_whole_list(st: ServiceTitan, vendors: respx.MockRouter) -> None:
-    route = vendors.get(f"{BOOKS}/gl-accounts").respond(
-        json=page(
-            {"id": 1, "name": "Parts, filters"}, {"id": 2, "name": "Inventory", "type": "Asset"}, {"id": 3, "name": "x"}
-        )
-    )
-    found = await st.list_gl_accounts_named(["Parts, filters", "inventory"])
-    assert [one.id for one in found] == [1, 2]
-    assert "names" not in route.calls[0].request.url.params
-    await st.list_gl_accounts_named(["Inventory"])
-    assert route.calls[1].request.url.params["names"] == "Inventory"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,6 @@ BOOKING_CALLS: dict[str, Callable[[ServiceTitan], Awaitable[Any]]] = {
     f"crm-v2 GET {PROVIDED}": lambda st: _drain(st.list_bookings(PROVIDER, SINCE)),
     f"crm-v2 GET {PROVIDED} (by external id)": lambda st: st.list_bookings_by_external_id(PROVIDER, "Qr090211"),
     f"crm-v2 GET {PROVIDED}/{{id}}": lambda st: st.get_booking(PROVIDER, 77001),
-    "crm-v2 GET /export/bookings": lambda st: _drain(st.export_bookings("t1", recent=True)),
     "crm-v2 GET /export/locations/contacts": lambda st: _drain(st.export_location_contacts("t1", recent=True)),
     "crm-v2 GET /locations (by id)": lambda st: st.list_locations_by_id([12, 13]),
     "crm-v2 GET /booking-provider-tags": lambda st: st.list_booking_provider_tags(),

@@ -21,7 +21,7 @@ from connectors.contractor_commerce.webhooks import OrderEvent, read_event
 from models.shop import ContractorCommerceSettings
 from models.store_order import StoreOrder
 from tests.connectors.doubles import CC, SECRETS
-from tests.connectors.store_orders import PRODUCT, SERVICE, order_page, order_row
+from tests.connectors.store_orders import order_page, order_row
 from tests.contracts.order_calls import drain
 from tests.contracts.specs import (
     CONTRACTS,
@@ -40,14 +40,10 @@ SAMPLES = CONTRACTS / "contractor_commerce" / "sample-orders.json"
 CALLS: dict[str, Callable[[ContractorCommerce], Awaitable[Any]]] = {
     "/orders": lambda store: drain(store.orders_since(SINCE)),
     "/orders/{id}": lambda store: store.get_order("100201"),
-    "/products/{id}": lambda store: store.get_product("101"),
-    "/services/{id}": lambda store: store.get_service("301"),
 }
 ANSWERS: dict[str, Any] = {
     "/orders": order_page(order_row()),
     "/orders/{id}": {"data": order_row()},
-    "/products/{id}": {"data": PRODUCT},
-    "/services/{id}": {"data": SERVICE},
 }
 
 

@@ -27,7 +27,7 @@ async def drain(listing: Any) -> list[Any]:
 
 Operation = tuple[str, str, Any, Callable[[ReferralFactory], Awaitable[Any]]]
 CALLS: dict[str, Operation] = {
-    "list users": ("GET", "/users", rows_page(user_row()), lambda rf: drain(rf.list_users(1001))),
+    "people": ("POST", "/users/search", rows_page(user_row()), lambda rf: drain(rf.search_users(1001))),
     "search": ("POST", "/users/search", rows_page(user_row()), lambda rf: rf.find_user(1001, "dana@example.com")),
     "user by id": ("GET", "/users/{identifier}", {"data": user_row()}, lambda rf: rf.get_user(90211)),
     "user by code": ("GET", "/users/{identifier}", {"data": user_row()}, lambda rf: rf.get_user_by_code("Qr090211")),

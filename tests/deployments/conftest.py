@@ -21,6 +21,7 @@ from models.job import DiagnosedPart
 from models.part import BranchStock, PartRef
 from models.request import Stage
 from store import Books
+from tests.questions import ask
 
 ASKED = datetime(2026, 9, 1, 14, 15, tzinfo=UTC)
 
@@ -78,7 +79,8 @@ def an_offer() -> Offer:
 async def _fill(url: str) -> Filled:
     with Books.open(url) as books:
         request, _ = await books.requests.register("demo", _part("48213", "WPW10348269"), ASKED)
-        asked = await books.approvals.ask(
+        asked = await ask(
+            books,
             request.id,
             offer=an_offer(),
             question="# Order 1 x WPW10348269?",

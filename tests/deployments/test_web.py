@@ -24,6 +24,7 @@ from store import Books
 from tasks.approvals import answer_question
 from tasks.links import Links, page_links
 from tests.deployments.conftest import _part, an_offer
+from tests.questions import ask
 
 DANA, LUIS = "Dana Whitfield", "Luis Ortega"
 HOST = "approve.example.com"
@@ -51,7 +52,8 @@ class Site:
     ) -> ApprovalRow:
         request, _ = await self.books.requests.register("demo", diagnosed, utc_now())
         await self.books.requests.update(request.id, customer_name=customer)
-        return await self.books.approvals.ask(
+        return await ask(
+            self.books,
             request.id,
             offer=offer or an_offer(),
             question="# The question",

@@ -32,6 +32,7 @@ from tasks.approvals import Settled, answer_question
 from tasks.order_changes import find_order_change, start_change_run
 from tasks.prefect_api import prefect_api
 from tests.flows.test_order_to_invoice import FILTER, ROBIN, outcomes
+from tests.office import take_line_away
 from tests.tasks.conftest import Counter, a_shop, counter
 from tests.tasks.money import lose
 
@@ -269,7 +270,7 @@ async def test_what_moved_in_servicetitan_is_asked_again(written: Written) -> No
     await written.answers()
     invoice = (await written.row()).parts[0]["invoice"]
     [read] = await written.counter.st.list_invoices([invoice])
-    await written.counter.st.delete_invoice_line(invoice, read.items[-1].id)
+    await take_line_away(written.counter.st, invoice, read.items[-1].id)
     assert (await written.passes()).items == []
     question = await written.question()
     assert (question.revision, question.status) == (2, ApprovalStatus.REQUESTED)

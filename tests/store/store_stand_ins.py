@@ -10,7 +10,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from models.errors import AmbiguousWriteError
+from models.tables import LeaseRow
 from store import Books, Store
+from store.limits import SharedLimiter
 
 
 class Clock:
@@ -50,6 +52,12 @@ class Vendor:
     async def find(self) -> str | None:
         self.looks += 1
         return self.records[0] if self.records else None
+
+
+async def holder(books: Books, key: str) -> str | None:
+    """Return who a lease is kept for, or None when nobody has it."""
+    row = await books.store.read(lambda session: session.get(LeaseRow, key))
+    return None if row is None else row.owner
 
 
 def race(url: str, barrier: Barrier, written: Path, keys: int) -> None:
@@ -101,7 +109,7 @@ def use_allowance(url: str, barrier: Barrier, granted: Path, calls: int) -> None
 
     async def go() -> None:
         with Books.open(url) as books:
-            limiter = books.limiter("vendor", per_minute=1205, burst=5)
+            limiter = SharedLimiter(books.store, "vendor", per_minute=1205, burst=5)
             barrier.wait(30)
             for _ in range(calls):
                 await limiter.acquire()

@@ -20,6 +20,7 @@ from models.order import PurchaseOrder
 from models.part import PartRef
 from models.tables import ApprovalRow
 from store import Books
+from tests import questions
 
 HOME = Address(name="Pat Doe", street="1 Example St", city="Springfield", state="IL", zip="62701")
 TERMS = OrderTerms(
@@ -48,7 +49,8 @@ async def ask(books: Books, clock: Clock, *, price: str = "41.07", request: str 
         )
         row, _ = await books.requests.register("demo", part, clock())
         request = row.id
-    return await books.approvals.ask(
+    return await questions.ask(
+        books,
         request,
         offer=offer(clock(), price),
         question="Order it?",

@@ -93,11 +93,15 @@ async def test_a_lost_answer_nobody_can_look_up_is_left_to_a_person(books: Books
     assert row.status == "unresolved"
 
 
+async def resolve(books: Books, key: str, reference: str | None) -> None:
+    await books.store.run(lambda session: books.effects.resolve_in(session, key, reference))
+
+
 async def test_a_person_says_it_was_written(books: Books) -> None:
     vendor = Vendor("lost")
     with pytest.raises(UnresolvedError):
         await books.effects.once(KEY, create=vendor.create)
-    await books.effects.resolve(KEY, "id-seen")
+    await resolve(books, KEY, "id-seen")
     assert await books.effects.once(KEY, create=vendor.create) == "id-seen"
     assert vendor.posts == 1
 
@@ -106,7 +110,7 @@ async def test_a_person_says_it_was_not_written(books: Books) -> None:
     vendor = Vendor("nothing")
     with pytest.raises(UnresolvedError):
         await books.effects.once(KEY, create=vendor.create)
-    await books.effects.resolve(KEY, None)
+    await resolve(books, KEY, None)
     assert await books.effects.status(KEY) is None
 
 
@@ -115,7 +119,7 @@ async def test_only_what_is_unresolved_can_be_resolved(books: Books) -> None:
     await books.effects.once(KEY, create=vendor.create)
     for key in (KEY, "unknown"):
         with pytest.raises(TruckrollError):
-            await books.effects.resolve(key, None)
+            await resolve(books, key, None)
     assert await books.effects.once(KEY, create=vendor.create) == "id-1"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_stand_ins import Vendor, begin_and_hang, open_store, race, use_allowance
+from store_stand_ins import Vendor, begin_and_hang, holder, open_store, race, use_allowance
 
 from models.errors import UnresolvedError
 from store import Books
@@ -49,13 +49,13 @@ async def test_what_a_killed_process_began_is_taken_over_at_once(url: str, tmp_p
         assert worker.is_alive()
         await asyncio.sleep(0.02)
     with Books.open(url, settle_s=0) as books:
-        holder = await books.leases.holder("the job")
-        assert holder is not None
-        assert not is_dead(holder)
+        worker_of_it = await holder(books, "the job")
+        assert worker_of_it is not None
+        assert not is_dead(worker_of_it)
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         for _ in range(500):  # a zombie, until it is joined, is dead too
-            if is_dead(holder):
+            if is_dead(worker_of_it):
                 break
             await asyncio.sleep(0.01)
         vendor, since = Vendor(), time.monotonic()

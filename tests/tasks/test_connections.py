@@ -19,7 +19,7 @@ from models.connection import NAMES, VENDORS, ConnectionState, Vendor
 from models.errors import DisconnectedError, RateLimitedError, RejectedError, SettingsError, UnauthorizedError
 from models.section import Secret
 from models.shop import Shop, read_shop
-from store.batch import NOTHING_WRITTEN
+from store.effects import NOTHING_WRITTEN
 from store.limits import LeasedLimiter, SharedLimiter
 from tasks.checks import check_shop
 from tasks.connecting import connect, verify

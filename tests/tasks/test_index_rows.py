@@ -34,7 +34,9 @@ ABROAD = {**HOME, "unit": "4B", "country": "Canada", "zip": "K1A 0B1"}
     ],
 )
 def test_a_customer(told: dict[str, Any]) -> None:
-    assert row_of_customer(msgspec.convert(told, FeedCustomer)) == entry_of_customer(Customer.model_validate(told)).row()
+    assert (
+        row_of_customer(msgspec.convert(told, FeedCustomer)) == entry_of_customer(Customer.model_validate(told)).row()
+    )
 
 
 @pytest.mark.parametrize("kind", ["Email", "MobilePhone", "Fax"])

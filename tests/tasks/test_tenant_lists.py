@@ -12,11 +12,11 @@ from connectors.servicetitan.reference import ArrivalWindow
 from models.base import utc_now
 from models.check import CheckLine
 from models.errors import HeldError, SettingsError, TransientError
-from models.tenant import Offered
+from models.tenant import Offered, TenantLists
 from tasks.checks import check_shop
 from tasks.connecting import connect
 from tasks.connections import disconnect, is_connected
-from tasks.drop_downs import class_of, read_lists, windows_of
+from tasks.drop_downs import class_of, keep_lists, read_lists, windows_of
 from tasks.order_checks import accounting_is_confirmed, confirm_accounting
 from tasks.tenant_lists import read_choices
 from tests.tasks.conftest import Counter, a_shop
@@ -128,6 +128,10 @@ async def test_a_changed_setting_takes_effect_on_the_next_reading(counter: Count
     assert not await counter.books.audit.list(shop="demo", event="setting-changed")
 
 
+async def kept_lists(counter: Counter, shop: str) -> TenantLists | None:
+    return await counter.books.store.run(lambda session: counter.books.tenant_lists.locked(session, shop))
+
+
 async def refuse(counter: Counter, path: str, status: int, times: int | None = 1) -> None:
     match = f"GET /servicetitan/{path.replace('/', '/v2/tenant/1234567/', 1)}"
     await counter.tell("/faults", match=match, kind="status", status=status, times=times)
@@ -138,7 +142,7 @@ async def test_one_list_that_fails_fails_the_reading_with_its_own_error(counter:
     await refuse(counter, "marketing/campaigns", 503, None)
     with pytest.raises(TransientError, match="campaigns"):
         await read_choices.fn("demo")
-    assert await counter.books.tenant_lists.get("demo") is None
+    assert await kept_lists(counter, "demo") is None
 
 
 async def test_a_list_the_app_may_not_read_holds_only_what_needs_it(counter: Counter) -> None:
@@ -151,7 +155,7 @@ async def test_a_list_the_app_may_not_read_holds_only_what_needs_it(counter: Cou
     assert "cannot be looked up" in choices.products.missing["technician"].why
     assert "API Application Access" in choices.products.missing["technician"].fix
     assert await read_choices.fn("demo") == before
-    kept = await counter.books.tenant_lists.get("demo")
+    kept = await kept_lists(counter, "demo")
     assert kept is not None
     assert (kept.gone, kept.refused) == ((), {})
     await refuse(counter, "jpm/job-cancel-reasons", 403)
@@ -160,12 +164,11 @@ async def test_a_list_the_app_may_not_read_holds_only_what_needs_it(counter: Cou
 
 async def test_an_older_reading_that_comes_late_changes_nothing(counter: Counter) -> None:
     lists = await read_lists(counter.st, utc_now())
-    await counter.books.tenant_lists.put("demo", lists)
-    await counter.books.tenant_lists.put(
-        "demo", lists.model_copy(update={"read_at": lists.read_at - timedelta(hours=1), "campaigns": ()})
-    )
-    assert await counter.books.tenant_lists.get("demo") == lists
-    assert await counter.books.tenant_lists.get("other") is None
+    older = lists.model_copy(update={"read_at": lists.read_at - timedelta(hours=1), "campaigns": ()})
+    for read in (lists, older):
+        await keep_lists(counter.books, counter.house.shop, read)
+    assert await kept_lists(counter, "demo") == lists
+    assert await kept_lists(counter, "other") is None
 
 
 @pytest.mark.parametrize("duration", ["length", "end"])
@@ -264,6 +267,58 @@ async def test_the_check_says_what_is_missing_or_doubtful(
     found = [line for line in await check_shop("demo") if line.what == what]
     assert any(line.kind == kind and said in line.words for line in found), found
     assert all(line.fix for line in found if line.kind == "no")
+
+
+def of_events(lines: dict[str, CheckLine]) -> dict[str, CheckLine]:
+    return {what: line for what, line in lines.items() if what.startswith("contractor_commerce.webhook_")}
+
+
+@pytest.mark.parametrize(
+    ("store", "what"),
+    [
+        pytest.param({"webhook_secret": "${CC_HOOKS}"}, "contractor_commerce.webhook_secret", id="signed"),
+        pytest.param({"webhook_path_token": "${CC_HOOKS}"}, "contractor_commerce.webhook_path_token", id="by address"),
+    ],
+)
+async def test_a_secret_of_the_stores_events_that_is_not_set_fails_the_check(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, store: dict[str, Any], what: str
+) -> None:
+    """OI-6: the receiver would turn every delivery away; the line names the variable, and goes once it is set."""
+    counter.use(a_shop(**store))
+    for value in (None, ""):
+        monkeypatch.delenv("CC_HOOKS", raising=False) if value is None else monkeypatch.setenv("CC_HOOKS", value)
+        lines = of_events(await lines_of(counter))
+        assert [(line.what, line.kind) for line in lines.values()] == [(what, "no")]
+        setting = what.rpartition(".")[2]
+        assert f"{setting} refers to ${{CC_HOOKS}}, which is not set in the environment." in lines[what].words
+        assert lines[what].fix == "Set CC_HOOKS for the process that runs Truckroll."
+    monkeypatch.setenv("CC_HOOKS", "a-secret-of-the-tests")
+    lines = of_events(await lines_of(counter))
+    assert [(line.what, line.kind) for line in lines.values()] == [(what, "ok")]
+    assert "are received" in lines[what].words
+    assert "a-secret-of-the-tests" not in str(lines)
+
+
+async def test_where_signature_and_address_are_both_asked_for_both_secrets_are_needed(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OI-6: as the receiver has it. One that stands in the file needs no variable."""
+    monkeypatch.delenv("CC_HOOKS", raising=False)
+    counter.use(a_shop(webhook_secret="in-the-file", webhook_path_token="${CC_HOOKS}"))
+    lines = of_events(await lines_of(counter))
+    assert {what.rpartition(".")[2]: line.kind for what, line in lines.items()} == {
+        "webhook_secret": "ok",
+        "webhook_path_token": "no",
+    }
+    assert "header Signature (hex)" in lines["contractor_commerce.webhook_secret"].words
+
+
+async def test_signatures_without_a_header_to_look_in_fail_the_check(counter: Counter) -> None:
+    """OI-6: no delivery could pass."""
+    counter.use(a_shop(webhook_secret="in-the-file", webhook_signature_header=" "))
+    [line] = of_events(await lines_of(counter)).values()
+    assert (line.kind, line.what) == ("no", "contractor_commerce.webhook_signature_header")
+    assert line.fix
 
 
 @pytest.mark.parametrize("kind", ["products", "services"])

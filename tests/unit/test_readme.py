@@ -121,6 +121,17 @@ def test_the_readmes_settings_are_settings() -> None:
     assert parts.pilot_technicians == ("Dana Whitfield",)
 
 
+def test_the_first_steps_set_every_secret_that_the_example_names() -> None:
+    """Who copies the example and does what the README says is not told by `check` that a secret is missing."""
+    example = (ROOT / "docs" / "shop.example.toml").read_text(encoding="utf-8")
+    settings = "\n".join(line.partition(" #")[0] for line in example.splitlines())
+    steps = next(block for block in blocks(ROOT / "README.md", "sh") if "truckroll check" in block)
+    exported = {
+        name for line in re.findall(r"^export (.+)$", steps, re.MULTILINE) for name in re.findall(r"(\w+)=", line)
+    }
+    assert exported == set(re.findall(r"\$\{(\w+)\}", settings)) - {"NAME"}
+
+
 def test_the_shortest_shop_file_works() -> None:
     """The guide's file is a whole one: every process finds the sections it needs, and secrets are references."""
     text, store = blocks(ROOT / "docs" / "guides" / "connect-a-shop.md", "toml")
@@ -219,6 +230,12 @@ def constants_of(tree: ast.Module) -> dict[str, object]:
     }
 
 
+def file_of(module: str) -> Path:
+    """The file of a module or of a package."""
+    folder = ROOT / module.replace(".", "/")
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+
+
 def held_lists_and_fields() -> tuple[set[str], set[str]]:
     """What the code calls the lists (`held.hold(shop, LIST, ...)`) and the fields (`HeldError(why, fix, FIELD)`)."""
     lists: set[str] = set()
@@ -228,7 +245,7 @@ def held_lists_and_fields() -> tuple[set[str], set[str]]:
         constants = constants_of(tree)
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.module and re.match(r"(tasks|models)\.", node.module):
-                other = constants_of(ast.parse((ROOT / f"{node.module.replace('.', '/')}.py").read_text("utf-8")))
+                other = constants_of(ast.parse(file_of(node.module).read_text("utf-8")))
                 constants |= {one.asname or one.name: other[one.name] for one in node.names if one.name in other}
         for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
             called = ast.unparse(call.func)
