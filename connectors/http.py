@@ -382,7 +382,7 @@ async def _to_its_end(exchanging: Coroutine[Any, Any, _Reply]) -> _Reply:
 
     Cancelled once more, it is left.
     """
-    running = asyncio.ensure_future(exchanging)
+    running = asyncio.get_running_loop().create_task(exchanging)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

@@ -1,21 +1,22 @@
 """The contact sync's own words: customers as the index tells them, what is to be sent of them, and what became of it.
 
-Plain dataclasses, because a first sync makes hundreds of thousands of them.
+A first sync makes hundreds of thousands of them: structs take a tenth of the time that frozen dataclasses do.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from models.referral import NewReferrer, ReferralUser
 
 
-@dataclass(frozen=True, slots=True)
-class SourceContact:
+class SourceContact(Struct, frozen=True):
     """A contact of a customer that was not removed. The lower the id, the earlier it was made."""
 
     id: int
@@ -24,8 +25,7 @@ class SourceContact:
     takes_marketing: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class SourceCustomer:
+class SourceCustomer(Struct, frozen=True):
     """A customer as the contact index tells it, with its contacts in the order they were made."""
 
     id: int
@@ -60,8 +60,7 @@ class Mark(NamedTuple):
         return cls(int(seq), int(customer))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedPage:
+class ChangedPage(Struct, frozen=True):
     """Customers that changed, in the order of the changes. An empty page: that was all, for now."""
 
     customers: tuple[SourceCustomer, ...]
@@ -103,8 +102,7 @@ class CustomerState(StrEnum):
     """It keeps its old link until a person looks."""
 
 
-@dataclass(frozen=True, slots=True)
-class DraftEmail:
+class DraftEmail(Struct, frozen=True):
     """A usable e-mail of a customer: folded, as typed, and the contact it stands in."""
 
     key: str
@@ -113,8 +111,7 @@ class DraftEmail:
     """0: it stands in a custom field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What is to be sent of a customer. The first e-mail counts, unless the customer goes by another one already."""
 
     customer: int
@@ -149,8 +146,7 @@ class Draft:
         return NewReferrer(campaign_id=campaign_id, first_name=self.first_name, email=self.email, meta=self.meta)
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     """Nothing is sent of this customer. `why` and `fix` name no personal data: they are listed and logged."""
 
     customer: int
@@ -161,8 +157,7 @@ class Skip:
     """The folded e-mail the customer goes by all the same, whose person the program refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownUser:
+class KnownUser(Struct, frozen=True):
     """A person of the campaign, as the store has it."""
 
     key: str
@@ -176,8 +171,7 @@ class KnownUser:
     """Pending, by a call of this same sync."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownLink:
+class KnownLink(Struct, frozen=True):
     """What an earlier sync decided of a customer."""
 
     customer: int
@@ -189,22 +183,19 @@ class KnownLink:
     """Other customers go by the same e-mail, and stay with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Create the person: POST."""
 
     draft: Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Struct, frozen=True):
     """An earlier create had no answer: search by e-mail first, take what is found, else create."""
 
     draft: Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """Change the person that is there: PUT. Id, link and history stay (RF-S11)."""
 
     draft: Draft
@@ -213,8 +204,7 @@ class Update:
     """The folded e-mail it had until now, when that is what changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """The e-mail changed while a create for the old one had no answer: search for the old one, write nothing."""
 
     draft: Draft
@@ -223,15 +213,13 @@ class Look:
     """The old e-mail, as it was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """Another customer's call for the same e-mail is under way: this one goes by the same person."""
 
     draft: Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
+class Unchanged(Struct, frozen=True):
     """The person is there, as it is to be."""
 
     draft: Draft
@@ -239,15 +227,13 @@ class Unchanged:
     """The person goes by this customer's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(Struct, frozen=True):
     """A call that decides about its old or its new e-mail is under way: the customer comes again after it."""
 
     draft: Draft
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """The new e-mail belongs to another person of the campaign: the old link is kept until somebody looks."""
 
     draft: Draft
@@ -263,8 +249,7 @@ Call = Create | Adopt | Update | Look
 Decision = Create | Adopt | Update | Look | Share | Unchanged | Later | Conflict | Skip
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(Struct, frozen=True):
     """The person is there, with its link."""
 
     call: Call
@@ -272,16 +257,14 @@ class Linked:
     was_there: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The program will never take the person as sent; `why` is in its own words."""
 
     call: Create | Adopt | Update
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The program says that the new e-mail belongs to another person."""
 
     call: Update
@@ -289,22 +272,19 @@ class Taken:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """The old e-mail that was looked for is not there."""
 
     call: Look
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """The person that was to be changed is not there any more: somebody deleted it, and its link with it."""
 
     call: Update
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(Struct, frozen=True):
     """Surely not written: a later sync decides anew. A call of unknown outcome is not reported at all."""
 
     call: Call
@@ -313,8 +293,7 @@ class NotSent:
 Outcome = Linked | Refused | Taken | Absent | Gone | NotSent
 
 
-@dataclass(frozen=True, slots=True)
-class KeptLink:
+class KeptLink(Struct, frozen=True):
     """A customer's link, as the store has it."""
 
     customer: int
@@ -330,8 +309,7 @@ class KeptLink:
     """Why it is not there, where a sync tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedCustomer:
+class SkippedCustomer(Struct, frozen=True):
     """A customer without a link of its own, and why."""
 
     customer: int
@@ -341,8 +319,7 @@ class SkippedCustomer:
     """It keeps its old link until a person looks."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncCounts:
+class SyncCounts(Struct, frozen=True):
     """Where a campaign's contact sync stands."""
 
     linked: int

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from models.base import DomainModel
 
@@ -55,8 +56,7 @@ class UserPage(DomainModel):
     unreadable: tuple[UnreadableUser, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewReferrer:
+class NewReferrer(Struct, frozen=True, kw_only=True):
     """A person who is to get a link. Nobody is notified, ever (RF-31)."""
 
     campaign_id: int
@@ -65,8 +65,7 @@ class NewReferrer:
     meta: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
+class Created(Struct, frozen=True, kw_only=True):
     """The person has a link now."""
 
     user: ReferralUser

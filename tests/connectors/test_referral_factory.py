@@ -6,7 +6,6 @@ import json
 import logging
 import pickle
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
+from msgspec.structs import replace
 
 from connectors.errors import (
     AmbiguousWriteError,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import respx
+from msgspec.structs import replace
 
 from connectors.referral_factory.client import ReferralFactory
 from connectors.referral_factory.schemas import WireCampaign, WireReward, WireUser
