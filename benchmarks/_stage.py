@@ -56,7 +56,7 @@ class Stage:
             [sys.executable, "-c", _WATCHER, *TRUCKROLL, *arguments],
             env=self.env,
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,  # what it says on its way out with an error is shown
             text=True,
         )
         return dict(json.loads(done.stdout.splitlines()[-1]))

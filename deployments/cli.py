@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from deployments.commands import approvals, audit, connections, demo, fit, held, house, report, run, setup, status
+from deployments.server import server_gone
 from deployments.talk import explain
 from models.errors import TruckrollError
 
@@ -23,12 +24,7 @@ class PlainWords(TyperGroup):
         except TruckrollError as error:
             raise typer.Exit(explain(error)) from error
         except httpx.HTTPError as error:
-            # Only Prefect's server is spoken to without a connector.
-            gone = TruckrollError(
-                f"Prefect's server stopped answering ({type(error).__name__}).",
-                "Repeat the command: nothing is done twice. The server's log is in TRUCKROLL_HOME/logs.",
-            )
-            raise typer.Exit(explain(gone)) from error
+            raise typer.Exit(explain(server_gone(error))) from error
 
 
 app = typer.Typer(

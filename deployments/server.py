@@ -117,6 +117,14 @@ def stop_server(home: Home) -> Server | None:
         return kept if was_running else None
 
 
+def server_gone(error: httpx.HTTPError) -> TruckrollError:
+    """Say that Prefect's server stopped answering: it alone is spoken to without a connector."""
+    return TruckrollError(
+        f"Prefect's server stopped answering ({type(error).__name__}).",
+        "Repeat the command: nothing is done twice. The server's log is in TRUCKROLL_HOME/logs.",
+    )
+
+
 def answers(api_url: str) -> bool:
     """Tell whether a Prefect server answers there now."""
     try:

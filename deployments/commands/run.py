@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any
 
+import httpx
 import typer
 
 from deployments import talk
 from deployments.commands.common import AsJson, failed
 from deployments.home import Home
 from deployments.processes import NAMES, PROCESSES
-from deployments.server import use_server
+from deployments.server import server_gone, use_server
 from models.errors import SettingsError, TruckrollError
 from models.report import RunReport
 from models.settings import HouseSettings
@@ -58,7 +59,10 @@ def _pass(process: str, shop: str) -> RunReport:
         from flows.running import flow_of, run_process
 
         flow_of(process)
-    return uvloop.run(run_process(process, shop, [f"shop:{shop}", f"process:{process}"]))
+    try:
+        return uvloop.run(run_process(process, shop, [f"shop:{shop}", f"process:{process}"]))
+    except httpx.HTTPError as error:
+        raise server_gone(error) from error
 
 
 def _show(report: RunReport) -> None:

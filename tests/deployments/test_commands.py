@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -221,6 +222,22 @@ def test_a_server_that_is_named_but_not_there_is_said(home: Home) -> None:
     assert result.exit_code == 2
     assert "PREFECT_API_URL names http://127.0.0.1:9/api" in result.stderr
     assert not home.server_record.exists()
+
+
+def test_a_server_that_stops_answering_is_said_as_an_object_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs read what `--json` prints, whatever ended the pass."""
+
+    async def broken_off(*_arguments: object) -> None:
+        raise httpx.ReadTimeout("no answer")
+
+    monkeypatch.setattr("deployments.commands.run.use_server", lambda *_arguments, **_options: None)
+    monkeypatch.setattr("flows.running.run_process", broken_off)
+    result = say("run", "parts-loop", "--shop", "demo", "--json")
+    said = read(result)
+    assert result.exit_code == 1
+    assert set(said) >= RUN_KEYS
+    assert (said["failed"], said["done"]) == (1, 0)
+    assert "Prefect's server stopped answering (ReadTimeout)" in said["error"]
 
 
 def test_check_names_the_secret_that_is_not_set() -> None:
