@@ -107,21 +107,6 @@ class ContactIndex:
         statement = select(func.count()).select_from(ContactChangeRow).where(*_after(shop, since))
         return await self._store.read(lambda session: session.execute(statement).scalar_one())
 
-    async def sources(self, shop: str, customers: Iterable[int]) -> tuple[SourceCustomer, ...]:
-        """Return these customers as a sync reads them, by id; one that is not in the index is left out."""
-        wanted = sorted(set(customers))
-
-        def read(session: Session) -> tuple[SourceCustomer, ...]:
-            rows = [row for some in _runs(wanted) for row in session.execute(_RECORDS.where(*_of(shop, some)))]
-            return tuple(_sources(rows).values())
-
-        return await self._store.read(read)
-
-    async def touch(self, shop: str, customers: Iterable[int]) -> None:
-        """Let every sync come to these customers once more."""
-        whose = sorted(set(customers))
-        await self._store.run(lambda session: touch_in(session, shop, whose))
-
 
 def touch_in(session: Session, shop: str, customers: Iterable[int]) -> None:
     """Count the customers as changed, within the caller's transaction: its last step, for others wait until its end."""
@@ -183,7 +168,7 @@ def _as_kept(row: IndexRow) -> _Kept:
 
 
 def _kept(session: Session, wheres: Sequence[tuple[Any, ...]]) -> dict[str, _Kept]:
-    rows = [row for where in wheres for row in read_rows(session, _ALL_RECORDS.where(*where))]
+    rows = [row for where in wheres for row in read_rows(session, _RECORDS.where(*where))]
     return {source: (customer, bool(is_active), record) for customer, source, is_active, record in rows}
 
 
@@ -192,14 +177,12 @@ def _counts(source: str) -> bool:
     return not source.startswith("location/")
 
 
-_ALL_RECORDS = select(
+_RECORDS = select(
     col(ContactIndexRow.customer),
     col(ContactIndexRow.source),
     col(ContactIndexRow.is_active),
     col(ContactIndexRow.record),
 )
-_RECORDS = _ALL_RECORDS.where(col(ContactIndexRow.source).not_like("location/%"))
-"""Those that count for a sync: `_counts`."""
 
 
 def _changed_page(session: Session, shop: str, since: Mark, limit: int) -> ChangedPage:

@@ -6,13 +6,36 @@ import asyncio
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from models.errors import AmbiguousWriteError
+from models.store_order import Buyer, OrderState, PaymentState, PlaceTyped, StoreOrder
 from models.tables import LeaseRow
 from store import Books, Store
 from store.limits import SharedLimiter
+
+ORDER = StoreOrder(
+    id="100226",
+    number="CC-100226",
+    store_id="41",
+    version=1,
+    state=OrderState.PROCESSING,
+    payment_state=PaymentState.PAID,
+    currency="USD",
+    buyer=Buyer(),
+    service_address=PlaceTyped(),
+    lines=(),
+    subtotal=Decimal(0),
+    discount_total=Decimal(0),
+    shipping_total=Decimal(0),
+    tax_total=Decimal(0),
+    grand_total=Decimal(0),
+    created_at=datetime(2026, 9, 1, 12, 0, tzinfo=UTC),
+    updated_at=datetime(2026, 9, 1, 12, 0, tzinfo=UTC),
+)
+"""An order of nothing by nobody, for tests that care for neither."""
 
 
 class Clock:

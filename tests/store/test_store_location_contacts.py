@@ -118,10 +118,8 @@ async def test_no_contact_sync_comes_by_for_a_locations_contact(books: Books) ->
     """Neither counted as a change, nor read as an e-mail of the customer."""
     await books.contact_index.put("demo", [customer(1), location(21, 1), contact(11, 1, "own@example.com")])
     page = await books.contact_index.changed("demo", Mark())
-    sources = await books.contact_index.sources("demo", [1])
     await put(books, at_location(31, 1, 21))
     assert await books.contact_index.changed("demo", Mark()) == page
-    assert await books.contact_index.sources("demo", [1]) == sources
     await put(books, at_location(31, 1, 21, "new@example.com"))
     await put(books, gone=["location/contact-31"])
     assert await books.contact_index.changed("demo", Mark()) == page

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 from sqlmodel import col
-from store_stand_ins import Clock
+from store_stand_ins import ORDER, Clock
 
 from decisions.order_intake import fingerprints
 from models.approval import ApprovalStatus
@@ -23,30 +23,10 @@ from models.order_change import (
     ConcernedJob,
     OrderChange,
 )
-from models.store_order import Buyer, OrderState, PaymentState, PlaceTyped, StoreOrder
 from models.tables import ApprovalRow
 from store import Books
 
 AT = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
-ORDER = StoreOrder(
-    id="100226",
-    number="CC-100226",
-    store_id="41",
-    version=1,
-    state=OrderState.PROCESSING,
-    payment_state=PaymentState.PAID,
-    currency="USD",
-    buyer=Buyer(),
-    service_address=PlaceTyped(),
-    lines=(),
-    subtotal=Decimal(0),
-    discount_total=Decimal(0),
-    shipping_total=Decimal(0),
-    tax_total=Decimal(0),
-    grand_total=Decimal(0),
-    created_at=AT,
-    updated_at=AT,
-)
 REQUEST = "demo/order/100226"
 JOB = ConcernedJob(kind="product", job=9, number="4801", status="Scheduled", invoice=7, total=Decimal(351))
 

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
-from models.store_order import Buyer, OrderState, PaymentState, PlaceTyped, StoreOrder
+from store_stand_ins import ORDER
+
+from models.store_order import StoreOrder
 from store import Books
 
-AT = datetime(2026, 9, 1, 12, 0, tzinfo=UTC)
 SOON = timedelta(minutes=15)
 
 
 def order(number: int, *, note: str, minutes: int = 0, version: int = 1) -> StoreOrder:
     """An order whose fingerprints are the words of its note."""
-    return StoreOrder(
-        id=str(number),
-        number=f"CC-{number}",
-        store_id="41",
-        version=version,
-        state=OrderState.PROCESSING,
-        payment_state=PaymentState.PAID,
-        currency="USD",
-        buyer=Buyer(),
-        service_address=PlaceTyped(),
-        lines=(),
-        subtotal=Decimal(0),
-        discount_total=Decimal(0),
-        shipping_total=Decimal(0),
-        tax_total=Decimal(0),
-        grand_total=Decimal(0),
-        note=note,
-        created_at=AT + timedelta(minutes=minutes),
-        updated_at=AT,
-    )
+    changes = {"id": str(number), "number": f"CC-{number}", "version": version, "note": note}
+    return ORDER.model_copy(update={**changes, "created_at": ORDER.created_at + timedelta(minutes=minutes)})
 
 
 def words(one: StoreOrder) -> list[str]:

@@ -40,7 +40,7 @@ from models.referral import ReferralUser
 from models.referral_settings import ContactSyncSettings
 from models.tables import ReferralUserRow
 from store import Books
-from store.contact_index import ContactIndex
+from store.contact_index import ContactIndex, touch_in
 
 CAMPAIGN = 1001
 MAP = plan_mapping(
@@ -50,6 +50,11 @@ MAP = plan_mapping(
 
 def customer(number: int, name: str = "Pat Sample", **changes: object) -> IndexEntry:
     return IndexEntry.model_validate({"source": f"customer/{number}", "customer": number, "name": name, **changes})
+
+
+async def come_again(index: ContactIndex, *customers: int) -> None:
+    """Let the next sync come to them, though nothing of theirs changed."""
+    await index._store.run(lambda session: touch_in(session, "demo", customers))
 
 
 def contact(number: int, of: int, email: str, *, is_active: bool = True) -> IndexEntry:
@@ -216,7 +221,6 @@ async def test_a_page_has_what_changed_with_all_contacts_in_the_order_they_were_
         (99, "early@example.com"),
         (100, "late@example.com"),
     ]
-    assert await index.sources("demo", [7, 8]) == (one,)
 
 
 async def test_pages_follow_each_other_and_nothing_is_read_twice(index: ContactIndex) -> None:
@@ -470,7 +474,7 @@ async def test_a_refused_change_of_email_is_held_and_a_refused_name_leaves_the_l
     program.refuses = {"one@nomx.example.com"}
     await index.put("demo", [contact(11, 1, "one@nomx.example.com")])
     assert await sync.run() == ["Update"]
-    await index.touch("demo", [1])
+    await come_again(index, 1)
     assert await sync.run() == []
     assert (await sync.links(), await sync.skipped()) == ({1: 1}, {1: SkipReason.REFUSED})
     await index.put("demo", [contact(11, 1, "one@example.com")])
@@ -479,7 +483,7 @@ async def test_a_refused_change_of_email_is_held_and_a_refused_name_leaves_the_l
     program.refuses = {"one@example.com"}
     await index.put("demo", [customer(1, "Lee Sample")])
     assert await sync.run() == ["Update"]
-    await index.touch("demo", [1])
+    await come_again(index, 1)
     assert await sync.run() == []
     assert await sync.links() == {1: 1}
 

@@ -24,6 +24,7 @@ import models.tables
 from models.errors import SettingsError
 from models.tables import CursorRow
 from store import Books, Store, migrations
+from store.session import _engine
 
 
 def _our_tables() -> set[str]:
@@ -58,6 +59,27 @@ def test_a_new_store_has_the_tables_its_history_makes(new_url: Callable[[bool], 
         assert described(connection) == made
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [migrations.HEAD]
     store.close()
+
+
+def test_a_store_whose_making_broke_off_is_made_anew(
+    new_url: Callable[[bool], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its tables come in one transaction, with the note how far they are: half a store is none."""
+    engine = _engine(new_url(False))
+
+    def dies(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(migrations._VERSION, "create", dies)
+        migrations.bring_up_to_date(engine)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    migrations.bring_up_to_date(engine)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [migrations.HEAD]
+        assert _our_tables() <= set(inspect(connection).get_table_names())
+    engine.dispose()
 
 
 def described(connection: Connection) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from decisions.accounts import Found
 from decisions.contact_keys import place_index_keys
 from decisions.matching import Key, Matched, NeedsReview, NewCustomer
 from models.address import Address
+from models.contact_sync import ChangedPage, Mark
 from models.errors import HeldError
 from models.order_sync import CustomerAccount
 from models.person import IndexEntry
 from models.store_order import Buyer, PlaceTyped, StoreOrder
 from models.tables import LeaseRow
+from store.cursors import Cursors
 from tasks.contact_index import refresh_contact_index
 from tasks.customers import (
     add_contacts,
@@ -545,6 +547,30 @@ async def test_the_index_is_refreshed_page_by_page_and_goes_on_where_it_stopped(
     assert calls["GET /export/customers/contacts"] <= contacts // 5
     found = await find(bought(buyer=Buyer(first_name="A", email="pat11@example.com")))
     assert isinstance(found.match, Matched)
+
+
+async def test_a_page_that_was_kept_and_not_noted_is_read_once_more_and_changes_nothing(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OI-67, RF-40: killed between a page of a feed and the note of its end; no sync comes to anybody again for it."""
+    for number in range(7):
+        await enter(counter, contacts=[{"type": "Email", "value": f"pat{number}@example.com"}])
+    await counter.tell("/clock/advance", seconds=3600)
+
+    async def dies(*_arguments: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch, pytest.raises(asyncio.CancelledError):
+        patch.setattr(Cursors, "set", dies)
+        await refresh_contact_index.fn("demo")
+    index = counter.books.contact_index
+    kept = await index.changed("demo", Mark())
+    assert kept.customers
+    await counter.calls()
+    await refresh_contact_index.fn("demo")
+    assert Tally(short(await counter.calls()))["GET /export/customers"] == 1
+    assert await index.changed("demo", kept.mark) == ChangedPage((), kept.mark)
+    assert await index.candidates("demo", ["email:pat6@example.com"])
 
 
 async def test_a_token_the_vendor_no_longer_takes_means_reading_from_the_beginning(counter: Counter) -> None:
