@@ -48,10 +48,7 @@ def report(
     everything: Annotated[bool, typer.Option("--all", help="Show every order, not only those that differ.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare what the online store sold in a period with ServiceTitan's invoices as they are now.
-
-    Parts, referral links and who signed up have reports of their own: see the commands.
-    """
+    """Compare what the store sold in a period with ServiceTitan's invoices now. Also: `parts`, `links`, `referrals`."""
     if ctx.invoked_subcommand is not None:
         return
     if not shop:
